@@ -1,0 +1,313 @@
+package tracing
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"go.opentelemetry.io/otel/trace"
+)
+
+var (
+	_ kafka.Handle = (*TracedConsumer)(nil)
+	_ Consumer     = (*TracedConsumer)(nil)
+	_ Consumer     = (*kafka.Consumer)(nil)
+)
+
+// TracedConsumer is a [kafka.Consumer] that traces every message it receives. It
+// behaves as the consumer it embeds, but that every message handed to the
+// application has a receive span, whose context is in the message's Opaque, for
+// [ContextFromMessage] and [TracedConsumer.Process]. Headers are handed over as
+// they were on the wire.
+//
+// Poll, ReadMessage, Events and Close are safe for concurrent use with each
+// other; the other methods are as safe as the client's. Rebalance callbacks get
+// the embedded consumer, which is the type that the client gives them.
+//
+// Make one with [NewConsumer] or [WrapConsumer].
+type TracedConsumer struct {
+	*kafka.Consumer
+
+	*instrumentation
+	receive *operation
+	process *operation
+
+	events     chan kafka.Event // what the application sees as Events(); may be nil
+	rebalanced atomic.Uint64    // calls of the application's rebalance callback
+
+	gate    *gate
+	closing chan struct{} // closed once closing has begun
+	done    chan struct{} // closed once nothing of ours runs any more
+}
+
+// NewConsumer makes a consumer as [kafka.NewConsumer] does, and traces it. The
+// errors are those of kafka.NewConsumer, and kafka.ErrInvalidArg for what would
+// make it panic (a nil conf, a negative channel size). conf is not changed.
+//
+// Consumer group, client id and server address are read from conf.
+func NewConsumer(conf *kafka.ConfigMap, opts ...Option) (*TracedConsumer, error) {
+	own, err := cloneConfig(conf)
+	if err != nil {
+		return nil, err
+	}
+	c := newConfig(own, opts)
+	events := 0
+	if !c.disabled {
+		// The client's channel only hands over to ours, which has the size
+		// that was asked for: nothing waits, or grows stale, in two places.
+		events = replaceSize(own, "go.events.channel.size", 0, 1000)
+	}
+	consumer, err := kafka.NewConsumer(&own)
+	if err != nil {
+		return nil, err
+	}
+	return newConsumer(consumer, c, events), nil
+}
+
+// WrapConsumer traces a consumer that exists. From then on it belongs to the
+// wrapper: poll, read Events() and close through the wrapper only. c must not be
+// nil.
+//
+// What c cannot tell is given by [WithConsumerGroup], [WithClientID] and
+// [WithServerAddress].
+func WrapConsumer(c *kafka.Consumer, opts ...Option) *TracedConsumer {
+	if c == nil {
+		panic("tracing: WrapConsumer: nil consumer")
+	}
+	return newConsumer(c, newConfig(nil, opts), cap(c.Events()))
+}
+
+func newConsumer(consumer *kafka.Consumer, c *config, events int) *TracedConsumer {
+	if c.clientID == "" {
+		c.clientID = consumer.String()
+	}
+	t := &TracedConsumer{
+		Consumer:        consumer,
+		instrumentation: newInstrumentation(c),
+		gate:            newGate(),
+		closing:         make(chan struct{}),
+		done:            make(chan struct{}),
+	}
+	t.receive = t.newOperation(OperationReceive, OperationReceive.kind(c.linkedTraces, false))
+	t.process = t.newOperation(OperationProcess, OperationProcess.kind(c.linkedTraces, false))
+	if c.disabled || consumer.Events() == nil {
+		t.events = consumer.Events()
+		close(t.done)
+		return t
+	}
+	t.events = make(chan kafka.Event, events)
+	go t.forwardEvents()
+	return t
+}
+
+// pollSlice is how long one call into the client's Poll lasts, so that Close need
+// not wait for a long one.
+const pollSlice = 100 * time.Millisecond
+
+// Poll waits up to timeoutMs milliseconds for a message or another event, or
+// without limit if timeoutMs is negative; see [kafka.Consumer.Poll]. Messages are
+// traced, everything else is passed on untouched. It returns nil when the time
+// has passed, when a rebalance callback has been called, and when the consumer is
+// closed, also while it waits.
+func (c *TracedConsumer) Poll(timeoutMs int) kafka.Event {
+	start := c.metrics.now(context.Background())
+	event, _ := c.poll(time.Duration(timeoutMs) * time.Millisecond)
+	if msg, ok := event.(*kafka.Message); ok {
+		c.received(context.Background(), msg, start)
+	}
+	return event
+}
+
+// poll calls the client's Poll, in slices. open is false if the consumer is, or
+// is being, closed.
+func (c *TracedConsumer) poll(timeout time.Duration) (event kafka.Event, open bool) {
+	if !c.gate.enter() {
+		return nil, false
+	}
+	defer c.gate.leave()
+	var deadline time.Time
+	if timeout > pollSlice {
+		deadline = time.Now().Add(timeout)
+	}
+	rebalanced := c.rebalanced.Load()
+	slice := timeout
+	if timeout < 0 || timeout > pollSlice {
+		slice = pollSlice
+	}
+	for {
+		if c.gate.closed() || c.Consumer.IsClosed() {
+			return nil, false
+		}
+		// Rounded up: a wait of less than a millisecond must not become none.
+		event = c.Consumer.Poll(int((slice + time.Millisecond - 1) / time.Millisecond))
+		if event != nil || c.rebalanced.Load() != rebalanced {
+			return event, true
+		}
+		if timeout >= 0 {
+			if deadline.IsZero() {
+				return nil, true
+			}
+			left := time.Until(deadline)
+			if left <= 0 {
+				return nil, true
+			}
+			slice = min(left, pollSlice)
+		}
+	}
+}
+
+// ReadMessage waits for a message, up to timeout, or without limit if timeout is
+// negative; see [kafka.Consumer.ReadMessage]. It returns the client's errors: a
+// timeout (IsTimeout), a general error without a message, and a partition's error
+// together with the message that carries it; kafka.ErrState once the consumer is
+// closed, also while it waits. Other events are dropped.
+func (c *TracedConsumer) ReadMessage(timeout time.Duration) (*kafka.Message, error) {
+	return c.readMessage(context.Background(), timeout)
+}
+
+func (c *TracedConsumer) readMessage(ctx context.Context, timeout time.Duration) (*kafka.Message, error) {
+	if c.Consumer.IsClosed() {
+		return nil, errClosed()
+	}
+	start := c.metrics.now(ctx)
+	deadline := time.Now().Add(timeout)
+	left := timeout
+	for {
+		event, open := c.poll(left)
+		switch e := event.(type) {
+		case *kafka.Message:
+			c.received(ctx, e, start)
+			return e, e.TopicPartition.Error
+		case kafka.Error:
+			return nil, e
+		}
+		if !open {
+			return nil, errClosed()
+		}
+		if timeout >= 0 {
+			left = max(0, time.Until(deadline))
+			if left == 0 && event == nil {
+				return nil, kafka.NewError(kafka.ErrTimedOut, "", false)
+			}
+		}
+	}
+}
+
+// Events returns the channel of messages and events, if go.events.channel.enable
+// is set, else nil. It is closed by Close.
+//
+// Deprecated: as the client's own, in favour of Poll.
+func (c *TracedConsumer) Events() chan kafka.Event { return c.events }
+
+// forwardEvents ends when the client closes its channel. What the application
+// does not read before Close is lost, as with the raw client, but for what is in
+// the buffer.
+func (c *TracedConsumer) forwardEvents() {
+	defer close(c.done)
+	defer close(c.events)
+	start := c.metrics.now(context.Background())
+	for event := range c.Consumer.Events() {
+		if msg, ok := event.(*kafka.Message); ok {
+			c.received(context.Background(), msg, start)
+		}
+		select {
+		case c.events <- event:
+		case <-c.closing:
+		}
+		start = c.metrics.now(context.Background())
+	}
+}
+
+// received makes the receive span of a message that is about to be handed to the
+// application. ctx is the caller's, start when it began to wait.
+func (c *TracedConsumer) received(ctx context.Context, msg *kafka.Message, start time.Time) {
+	if c.disabled || !c.traced(msg) {
+		return
+	}
+	propagator := c.current()
+	parent, links := c.relate(ctx, extract(withoutSpan(ctx), msg, propagator))
+	t := c.receive.target(topicOf(msg), msg.TopicPartition.Partition)
+	ctx, span := t.startSpan(parent, links...)
+	if span.IsRecording() {
+		c.describe(span, msg)
+	}
+	errorType := setError(span, msg.TopicPartition.Error)
+	span.End()
+	if sc := span.SpanContext(); sc.IsValid() {
+		msg.Opaque = &received{span: sc, propagator: propagator}
+	}
+	if start.IsZero() {
+		return
+	}
+	s := c.receive.metricTarget(t.dest.topic, t.dest.partition).series(errorType)
+	c.metrics.recordOperation(ctx, s, start)
+	c.metrics.countConsumed(ctx, s)
+}
+
+// describe adds what a consumed message says of itself.
+func (c *TracedConsumer) describe(span trace.Span, msg *kafka.Message) {
+	attrs := newAttributeBuffer()
+	*attrs = c.addMessage(*attrs, msg)
+	*attrs = c.addOffset(*attrs, msg.TopicPartition)
+	span.SetAttributes(*attrs...)
+	attrs.release()
+}
+
+// relate returns the parent of a span about a message, and the links beside it.
+// caller is the context that the application gave; message is the same with the
+// span that the message continues, if there is one.
+func (c *config) relate(caller, message context.Context) (parent context.Context, links []trace.SpanStartOption) {
+	parent, link := message, trace.SpanContextFromContext(caller)
+	if c.linkedTraces {
+		parent = trace.ContextWithSpan(message, trace.SpanFromContext(caller))
+		link = trace.SpanContextFromContext(message)
+	}
+	if link.IsValid() && !link.Equal(trace.SpanContextFromContext(parent)) {
+		links = []trace.SpanStartOption{trace.WithLinks(trace.Link{SpanContext: link})}
+	}
+	return parent, links
+}
+
+// withoutSpan returns ctx without its span, and with everything else.
+func withoutSpan(ctx context.Context) context.Context {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return ctx
+	}
+	return trace.ContextWithSpanContext(ctx, trace.SpanContext{})
+}
+
+// Subscribe subscribes to a topic; see [kafka.Consumer.Subscribe].
+func (c *TracedConsumer) Subscribe(topic string, rebalanceCb kafka.RebalanceCb) error {
+	return c.SubscribeTopics([]string{topic}, rebalanceCb)
+}
+
+// SubscribeTopics subscribes to topics; see [kafka.Consumer.SubscribeTopics]. The
+// callback gets the embedded consumer.
+func (c *TracedConsumer) SubscribeTopics(topics []string, rebalanceCb kafka.RebalanceCb) error {
+	if rebalanceCb == nil {
+		return c.Consumer.SubscribeTopics(topics, nil)
+	}
+	return c.Consumer.SubscribeTopics(topics, func(consumer *kafka.Consumer, event kafka.Event) error {
+		// The client's Poll returns after a callback. Ours must know of it,
+		// since it would go on waiting otherwise.
+		c.rebalanced.Add(1)
+		return rebalanceCb(consumer, event)
+	})
+}
+
+// Close leaves the group and closes the consumer, as the client does, and ends
+// what waits in Poll, ReadMessage or Events(). A second call returns the client's
+// error, kafka.ErrState. It must not be called from a rebalance callback.
+func (c *TracedConsumer) Close() error {
+	if !c.gate.close() {
+		return c.Consumer.Close()
+	}
+	close(c.closing)
+	<-c.gate.drained
+	// Nothing of ours is held here: this calls the application's revocation
+	// callback, which may commit.
+	err := c.Consumer.Close()
+	<-c.done
+	return err
+}

@@ -1,0 +1,50 @@
+package tracing
+
+import (
+	"context"
+	"errors"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+)
+
+//go:generate go run ./internal/cmd/errortypes -o errortype_gen.go
+
+const (
+	errorTypeOther = "_OTHER"
+	errorTypePanic = "panic"
+)
+
+// errorType returns the value of error.type for err: a Kafka error's own name,
+// the name of the context's error, else the type of the Go error. The prose that
+// [kafka.ErrorCode] prints is none of these: it changes between versions and has
+// no bounded set of values.
+func errorType(err error) string {
+	var (
+		value   kafka.Error
+		pointer *kafka.Error
+	)
+	switch {
+	case errors.As(err, &value):
+		return codeName(value.Code())
+	case errors.As(err, &pointer) && pointer != nil:
+		return codeName(pointer.Code())
+	case errors.Is(err, context.Canceled):
+		return "context.Canceled"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "context.DeadlineExceeded"
+	}
+	if t := semconv.ErrorType(err).Value.AsString(); t != "" {
+		return t
+	}
+	return errorTypeOther
+}
+
+// codeName returns the name of a code: Kafka's protocol name for the brokers'
+// codes (above 0), librdkafka's for those of the client (below 0).
+func codeName(code kafka.ErrorCode) string {
+	if name, ok := errorNames[code]; ok {
+		return name
+	}
+	return errorTypeOther
+}

@@ -1,0 +1,204 @@
+package tracing
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// channelProducer is the goroutine behind ProduceChannel. It exists once the
+// application has asked for the channel.
+type channelProducer struct {
+	size    int
+	mu      sync.Mutex
+	ch      chan *kafka.Message
+	done    chan struct{}
+	stopped bool
+}
+
+// ProduceChannel returns the channel through which messages may be produced
+// instead of with Produce. It is the same channel at every call, and closed by
+// Close. A full local queue is waited out. Delivery reports go to Events(); a
+// message that the client refuses comes back there as a copy with the error.
+//
+// With go.batch.producer the client drops headers and Opaque: the message
+// carries no context, and its publish span ends when it is handed over.
+//
+// Deprecated: as the client's own, in favour of Produce.
+func (p *TracedProducer) ProduceChannel() chan *kafka.Message {
+	if p.disabled {
+		return p.Producer.ProduceChannel()
+	}
+	c := &p.channel
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ch == nil {
+		c.ch = make(chan *kafka.Message, c.size)
+		c.done = make(chan struct{})
+		if c.stopped {
+			close(c.ch)
+			close(c.done)
+		} else {
+			go c.run(p)
+		}
+	}
+	return c.ch
+}
+
+// stop closes the channel and waits until what it holds has been dealt with. The
+// gate is closed by now, so that is quick.
+func (c *channelProducer) stop() {
+	c.mu.Lock()
+	if c.ch != nil && !c.stopped {
+		close(c.ch)
+	}
+	c.stopped = true
+	done := c.done
+	c.mu.Unlock()
+	if done != nil {
+		<-done
+	}
+}
+
+func (c *channelProducer) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.ch)
+}
+
+func (c *channelProducer) run(p *TracedProducer) {
+	defer close(c.done)
+	send := p.produceWaiting
+	if p.batchProducer {
+		send = p.handOver
+	}
+	for msg := range c.ch {
+		if err := send(msg); err != nil {
+			p.giveBack(msg, err)
+		}
+	}
+}
+
+// queueFullPause is how long to wait before a full queue is tried again. The
+// client tells nobody when there is room.
+const (
+	queueFullPause    = time.Millisecond
+	queueFullPauseMax = 50 * time.Millisecond
+)
+
+// produceWaiting produces a message and waits while the local queue is full.
+func (p *TracedProducer) produceWaiting(msg *kafka.Message) error {
+	if !p.gate.enter() {
+		return errClosed()
+	}
+	defer p.gate.leave()
+	if msg == nil {
+		return p.produce(msg, nil)
+	}
+	pub := p.begin(context.Background(), msg, nil)
+	pause := queueFullPause
+	for {
+		err := p.submit(pub)
+		if err == nil {
+			pub.out.release()
+			return nil
+		}
+		if !isQueueFull(err) || !p.pause(pause) {
+			p.refuse(pub, err)
+			return err
+		}
+		pause = min(2*pause, queueFullPauseMax)
+	}
+}
+
+// pause waits, and reports false if the producer is being closed.
+func (p *TracedProducer) pause(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-p.closing:
+		return false
+	}
+}
+
+func isQueueFull(err error) bool {
+	var e kafka.Error
+	return errors.As(err, &e) && e.Code() == kafka.ErrQueueFull
+}
+
+// handedOver is in the Opaque of a message given to the client's batch producer.
+// Only a message that it refuses comes back with it.
+type handedOver struct {
+	opaque any
+}
+
+// handOver gives a message to the client's batch producer. The client keeps
+// neither headers nor Opaque there, so there is nothing to carry a context and
+// nothing by which to know the report: the span tells of the hand-over only.
+func (p *TracedProducer) handOver(msg *kafka.Message) (err error) {
+	if !p.gate.enter() {
+		return errClosed()
+	}
+	defer p.gate.leave()
+	// The batch producer panics on these.
+	if msg == nil || topicOf(msg) == "" {
+		return kafka.NewError(kafka.ErrInvalidArg, "", false)
+	}
+	if len(topicOf(msg)) > maxTopicLength {
+		return p.produce(msg, nil)
+	}
+	pub := p.begin(context.Background(), msg, nil)
+	handed := *msg
+	handed.Opaque = &handedOver{opaque: msg.Opaque}
+	if err := p.sendToBatch(&handed); err != nil {
+		p.refuse(pub, err)
+		return err
+	}
+	tp := kafka.TopicPartition{Partition: msg.TopicPartition.Partition, Offset: kafka.OffsetInvalid}
+	attrs := newAttributeBuffer()
+	p.endPublish(pub.env, tp, attrs)
+	attrs.release()
+	pub.out.release()
+	p.envelopes.put(pub.env)
+	return nil
+}
+
+// sendToBatch waits for room in the client's channel.
+func (p *TracedProducer) sendToBatch(msg *kafka.Message) (err error) {
+	defer func() {
+		// The application has closed the embedded client, and with it the channel.
+		if recover() != nil {
+			err = errClosed()
+		}
+	}()
+	select {
+	case p.Producer.ProduceChannel() <- msg:
+		return nil
+	case <-p.closing:
+		return errClosed()
+	}
+}
+
+// giveBack puts a copy of a refused message on Events(), as the client does with
+// the caller's message, which is not ours to write to.
+func (p *TracedProducer) giveBack(msg *kafka.Message, err error) {
+	refused := new(kafka.Message)
+	if msg != nil {
+		*refused = *msg
+	}
+	refused.TopicPartition.Error = err
+	select {
+	case p.events <- refused:
+		return
+	default:
+	}
+	select {
+	case p.events <- refused:
+	case <-p.closing:
+	}
+}
