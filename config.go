@@ -36,6 +36,9 @@ type config struct {
 	messageIDHeader      string
 	conversationIDHeader string
 	partitionOnMetrics   bool
+	commitSpans          bool
+	transactionSpans     bool
+	processUntilNextPoll bool
 
 	// disabled tells that there is nothing to do but to call the client.
 	disabled bool
@@ -47,6 +50,7 @@ type config struct {
 	serverPort      int
 	deliveryReports bool
 	batchProducer   bool
+	storesOffsets   bool // the client stores an offset before its message is handled
 }
 
 // newConfig applies the options over what the client's configuration says, and
@@ -96,6 +100,20 @@ func (c *config) readClient(conf kafka.ConfigMap) {
 	if on, ok := conf["go.batch.producer"].(bool); ok {
 		c.batchProducer = on
 	}
+	c.storesOffsets = conf != nil && !storesOnDemand(conf)
+}
+
+// storesOnDemand reports whether enable.auto.offset.store is off.
+func storesOnDemand(conf kafka.ConfigMap) bool {
+	const key = "enable.auto.offset.store"
+	if topicConf, ok := conf["default.topic.config"].(kafka.ConfigMap); ok && topicConf[key] != nil {
+		conf = topicConf // it takes precedence
+	}
+	switch strings.ToLower(confText(conf, key)) {
+	case "false", "f", "0":
+		return true
+	}
+	return false
 }
 
 // propagates reports whether contexts are written and read at all.

@@ -30,11 +30,16 @@ type TracedConsumer struct {
 	*kafka.Consumer
 
 	*instrumentation
-	receive *operation
-	process *operation
+	receive      *operation
+	process      *operation
+	receiveBatch *operation
+	processBatch *operation
+	committing   *operation
 
 	events     chan kafka.Event // what the application sees as Events(); may be nil
-	rebalanced atomic.Uint64    // calls of the application's rebalance callback
+	rebalanced atomic.Uint64    // calls of the rebalance callback
+	consuming  atomic.Bool      // a Consume or ConsumeBatch is running
+	open       openProcess      // with WithProcessSpanUntilNextPoll
 
 	gate    *gate
 	closing chan struct{} // closed once closing has begun
@@ -89,8 +94,11 @@ func newConsumer(consumer *kafka.Consumer, c *config, events int) *TracedConsume
 		closing:         make(chan struct{}),
 		done:            make(chan struct{}),
 	}
-	t.receive = t.newOperation(OperationReceive, OperationReceive.kind(c.linkedTraces, false))
-	t.process = t.newOperation(OperationProcess, OperationProcess.kind(c.linkedTraces, false))
+	t.receive = t.newOperation(OperationReceive)
+	t.process = t.newOperation(OperationProcess)
+	t.receiveBatch = t.newBatchOperation(OperationReceive)
+	t.processBatch = t.newBatchOperation(OperationProcess)
+	t.committing = t.newOperation(OperationCommit)
 	if c.disabled || consumer.Events() == nil {
 		t.events = consumer.Events()
 		close(t.done)
@@ -108,13 +116,15 @@ const pollSlice = 100 * time.Millisecond
 // Poll waits up to timeoutMs milliseconds for a message or another event, or
 // without limit if timeoutMs is negative; see [kafka.Consumer.Poll]. Messages are
 // traced, everything else is passed on untouched. It returns nil when the time
-// has passed, when a rebalance callback has been called, and when the consumer is
-// closed, also while it waits.
+// has passed, when the group has rebalanced, and when the consumer is closed, also
+// while it waits.
 func (c *TracedConsumer) Poll(timeoutMs int) kafka.Event {
+	c.handled()
 	start := c.metrics.now(context.Background())
 	event, _ := c.poll(time.Duration(timeoutMs) * time.Millisecond)
 	if msg, ok := event.(*kafka.Message); ok {
 		c.received(context.Background(), msg, start)
+		c.handOver(msg)
 	}
 	return event
 }
@@ -163,24 +173,21 @@ func (c *TracedConsumer) poll(timeout time.Duration) (event kafka.Event, open bo
 // together with the message that carries it; kafka.ErrState once the consumer is
 // closed, also while it waits. Other events are dropped.
 func (c *TracedConsumer) ReadMessage(timeout time.Duration) (*kafka.Message, error) {
-	return c.readMessage(context.Background(), timeout)
-}
-
-func (c *TracedConsumer) readMessage(ctx context.Context, timeout time.Duration) (*kafka.Message, error) {
+	c.handled()
 	if c.Consumer.IsClosed() {
 		return nil, errClosed()
 	}
-	start := c.metrics.now(ctx)
+	start := c.metrics.now(context.Background())
 	deadline := time.Now().Add(timeout)
 	left := timeout
 	for {
 		event, open := c.poll(left)
-		switch e := event.(type) {
-		case *kafka.Message:
-			c.received(ctx, e, start)
-			return e, e.TopicPartition.Error
-		case kafka.Error:
-			return nil, e
+		if msg, final, err := answer(event); final {
+			if msg != nil {
+				c.received(context.Background(), msg, start)
+				c.handOver(msg)
+			}
+			return msg, err
 		}
 		if !open {
 			return nil, errClosed()
@@ -191,6 +198,19 @@ func (c *TracedConsumer) readMessage(ctx context.Context, timeout time.Duration)
 				return nil, kafka.NewError(kafka.ErrTimedOut, "", false)
 			}
 		}
+	}
+}
+
+// answer returns what ReadMessage answers with for an event, as the client's does.
+// final is false for an event that it drops.
+func answer(event kafka.Event) (msg *kafka.Message, final bool, err error) {
+	switch e := event.(type) {
+	case *kafka.Message:
+		return e, true, e.TopicPartition.Error
+	case kafka.Error:
+		return nil, true, e
+	default:
+		return nil, false, nil
 	}
 }
 
@@ -208,12 +228,20 @@ func (c *TracedConsumer) forwardEvents() {
 	defer close(c.events)
 	start := c.metrics.now(context.Background())
 	for event := range c.Consumer.Events() {
+		// Only this goroutine sends: where there is room now there is room below.
+		if c.gate.closed() && len(c.events) == cap(c.events) {
+			continue // it is never handed over, so it was never received
+		}
 		if msg, ok := event.(*kafka.Message); ok {
 			c.received(context.Background(), msg, start)
 		}
 		select {
-		case c.events <- event:
-		case <-c.closing:
+		case c.events <- event: // what there is room for is not lost at Close
+		default:
+			select {
+			case c.events <- event:
+			case <-c.closing:
+			}
 		}
 		start = c.metrics.now(context.Background())
 	}
@@ -263,10 +291,16 @@ func (c *config) relate(caller, message context.Context) (parent context.Context
 		parent = trace.ContextWithSpan(message, trace.SpanFromContext(caller))
 		link = trace.SpanContextFromContext(message)
 	}
-	if link.IsValid() && !link.Equal(trace.SpanContextFromContext(parent)) {
+	if link.IsValid() && !sameSpan(link, trace.SpanContextFromContext(parent)) {
 		links = []trace.SpanStartOption{trace.WithLinks(trace.Link{SpanContext: link})}
 	}
 	return parent, links
+}
+
+// sameSpan tells whether both are contexts of one span, be it as the span itself or
+// as read from headers, which Equal takes for different.
+func sameSpan(a, b trace.SpanContext) bool {
+	return a.TraceID() == b.TraceID() && a.SpanID() == b.SpanID()
 }
 
 // withoutSpan returns ctx without its span, and with everything else.
@@ -285,13 +319,17 @@ func (c *TracedConsumer) Subscribe(topic string, rebalanceCb kafka.RebalanceCb) 
 // SubscribeTopics subscribes to topics; see [kafka.Consumer.SubscribeTopics]. The
 // callback gets the embedded consumer.
 func (c *TracedConsumer) SubscribeTopics(topics []string, rebalanceCb kafka.RebalanceCb) error {
-	if rebalanceCb == nil {
+	if rebalanceCb == nil && c.Consumer.Events() != nil {
+		// A callback would keep rebalance events off the channel.
 		return c.Consumer.SubscribeTopics(topics, nil)
 	}
 	return c.Consumer.SubscribeTopics(topics, func(consumer *kafka.Consumer, event kafka.Event) error {
-		// The client's Poll returns after a callback. Ours must know of it,
+		// The client's Poll returns after a rebalance. Ours must know of it,
 		// since it would go on waiting otherwise.
 		c.rebalanced.Add(1)
+		if rebalanceCb == nil {
+			return nil // the client assigns, as it does without a callback
+		}
 		return rebalanceCb(consumer, event)
 	})
 }
@@ -301,10 +339,15 @@ func (c *TracedConsumer) SubscribeTopics(topics []string, rebalanceCb kafka.Reba
 // error, kafka.ErrState. It must not be called from a rebalance callback.
 func (c *TracedConsumer) Close() error {
 	if !c.gate.close() {
+		if !c.Consumer.IsClosed() {
+			// The first call still waits for others to leave the client.
+			return kafka.NewError(kafka.ErrState, "Consumer is already closing", false)
+		}
 		return c.Consumer.Close()
 	}
 	close(c.closing)
 	<-c.gate.drained
+	c.handled()
 	// Nothing of ours is held here: this calls the application's revocation
 	// callback, which may commit.
 	err := c.Consumer.Close()

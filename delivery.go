@@ -186,13 +186,16 @@ func (p *TracedProducer) Len() int {
 }
 
 func (p *TracedProducer) outstanding() int {
-	n := p.rawLen()
 	if p.disabled {
-		return n
+		return p.rawLen()
 	}
+	// In the order in which a message moves, or one on the move would be missed.
+	waiting := p.channel.len()
 	// The client counts a message until its report is in the client's channel;
 	// we count those that went through us until the report is forwarded.
-	return max(n, int(p.held.Load())) + len(p.events) + p.channel.len()
+	n := p.rawLen()
+	held := int(p.held.Load())
+	return waiting + max(n, held) + len(p.events)
 }
 
 // rawLen asks the client, which must not be asked once it is destroyed.
@@ -203,9 +206,10 @@ func (p *TracedProducer) rawLen() int {
 	return p.Producer.Len()
 }
 
-// flushSlice is how long one call into the client's Flush lasts, so that Close
-// need not wait for a long one.
-const flushSlice = 100 * time.Millisecond
+// flushSlice is how long one call into the client's Flush lasts. It is short
+// because that call sits it out when the client's poller takes the last report
+// before it, and so that Close need not wait for a long one.
+const flushSlice = 10 * time.Millisecond
 
 // Flush waits until every message is delivered or has failed, every report is
 // forwarded, and Events() is read, or until timeoutMs milliseconds have passed.
@@ -214,13 +218,13 @@ const flushSlice = 100 * time.Millisecond
 // After a return of 0 nothing more is sent to the delivery channels of messages
 // produced before, so that they may be closed. Unlike the client's own, it does
 // not hang when nobody reads Events() or a delivery channel. It returns early
-// when Close begins.
+// when Close begins; called after that, it waits for Close to finish.
 func (p *TracedProducer) Flush(timeoutMs int) int {
+	deadline := time.Now().Add(time.Duration(timeoutMs) * time.Millisecond)
 	if !p.gate.enter() {
-		return 0
+		return p.flushClosing(time.Until(deadline))
 	}
 	defer p.gate.leave()
-	deadline := time.Now().Add(time.Duration(timeoutMs) * time.Millisecond)
 	defer p.forwarder.flushing()()
 	pause := time.Millisecond
 	for {
@@ -239,6 +243,24 @@ func (p *TracedProducer) Flush(timeoutMs int) int {
 			pause = min(2*pause, 10*time.Millisecond)
 		case <-p.closing:
 		}
+	}
+}
+
+// flushClosing is Flush once Close has begun. Until that is done the forwarder
+// may still send to delivery channels, so 0 would be a lie.
+func (p *TracedProducer) flushClosing(left time.Duration) int {
+	timer := time.NewTimer(max(left, 0))
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return 0
+	case <-timer.C:
+	}
+	select {
+	case <-p.done:
+		return 0
+	default:
+		return max(1, int(p.held.Load()))
 	}
 }
 
@@ -262,19 +284,24 @@ func (f *forwarder) flushing() (done func()) {
 // more than once, and while other methods run: they return, with kafka.ErrState
 // where they return an error.
 func (p *TracedProducer) Close() {
-	p.shutDown()
+	first := p.shutDown()
 	p.Producer.Close()
+	if first && p.disabled { // else the forwarder does that
+		close(p.done)
+	}
 	<-p.done
 }
 
 // shutDown keeps new calls out and waits for those that are in. The client may
-// be destroyed afterwards.
-func (p *TracedProducer) shutDown() {
-	if p.gate.close() {
+// be destroyed afterwards. It reports whether this call was the first.
+func (p *TracedProducer) shutDown() bool {
+	first := p.gate.close()
+	if first {
 		close(p.closing)
 	}
 	<-p.gate.drained
 	p.channel.stop()
+	return first
 }
 
 // endAbandoned ends the span of a message whose outcome nobody will ever learn.

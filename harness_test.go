@@ -88,7 +88,7 @@ func (c *cluster) config(kv kafka.ConfigMap) *kafka.ConfigMap {
 // producer makes a traced producer, closed at the end of the test.
 func (c *cluster) producer(kv kafka.ConfigMap, opts ...tracing.Option) *tracing.TracedProducer {
 	c.t.Helper()
-	conf := kafka.ConfigMap{"linger.ms": 0}
+	conf := kafka.ConfigMap{"linger.ms": 0, "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100}
 	for k, v := range kv {
 		conf[k] = v
 	}
@@ -107,7 +107,7 @@ func (c *cluster) producer(kv kafka.ConfigMap, opts ...tracing.Option) *tracing.
 // topic from its beginning, closed at the end of the test.
 func (c *cluster) consumer(topic string, kv kafka.ConfigMap, opts ...tracing.Option) *tracing.TracedConsumer {
 	c.t.Helper()
-	conf := kafka.ConfigMap{"group.id": "billing", "auto.offset.reset": "earliest", "enable.auto.commit": false}
+	conf := kafka.ConfigMap{"group.id": "billing", "auto.offset.reset": "earliest", "enable.auto.commit": false, "fetch.wait.max.ms": 20}
 	for k, v := range kv {
 		conf[k] = v
 	}
@@ -117,7 +117,7 @@ func (c *cluster) consumer(topic string, kv kafka.ConfigMap, opts ...tracing.Opt
 	}
 	c.t.Cleanup(func() { _ = consumer.Close() })
 	if topic != "" {
-		err = consumer.Assign([]kafka.TopicPartition{{Topic: &topic, Partition: 0, Offset: kafka.OffsetBeginning}})
+		err = consumer.Assign([]kafka.TopicPartition{{Topic: &topic, Partition: 0, Offset: 0}})
 		if err != nil {
 			c.t.Fatal(err)
 		}

@@ -48,17 +48,22 @@ func (c *TracedConsumer) StartProcess(ctx context.Context, msg *kafka.Message) (
 	if span.IsRecording() {
 		c.describe(span, msg)
 	}
+	return ctx, c.endProcess(ctx, span, c.process, t.dest)
+}
+
+// endProcess returns the function that ends a process span, once, and measures it
+// from now on.
+func (c *TracedConsumer) endProcess(ctx context.Context, span trace.Span, o *operation, d destination) func(error) {
 	start := c.metrics.now(ctx)
 	var ended atomic.Bool
-	return ctx, func(err error) {
+	return func(err error) {
 		if !ended.CompareAndSwap(false, true) {
 			return
 		}
 		errorType := setHandlerError(span, err)
 		span.End()
 		if !start.IsZero() {
-			s := c.process.metricTarget(t.dest.topic, t.dest.partition).series(errorType)
-			c.metrics.recordProcess(ctx, s, start)
+			c.metrics.recordProcess(ctx, o.metricTarget(d.topic, d.partition).series(errorType), start)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
@@ -15,6 +14,7 @@ type channelProducer struct {
 	size    int
 	mu      sync.Mutex
 	ch      chan *kafka.Message
+	idle    chan struct{} // the goroutine sends here while it has no message in hand
 	done    chan struct{}
 	stopped bool
 }
@@ -37,6 +37,7 @@ func (p *TracedProducer) ProduceChannel() chan *kafka.Message {
 	defer c.mu.Unlock()
 	if c.ch == nil {
 		c.ch = make(chan *kafka.Message, c.size)
+		c.idle = make(chan struct{})
 		c.done = make(chan struct{})
 		if c.stopped {
 			close(c.ch)
@@ -63,66 +64,42 @@ func (c *channelProducer) stop() {
 	}
 }
 
+// len counts the messages in the channel, and the one that the goroutine has
+// taken out and may not have produced yet: 0 means that all are produced.
 func (c *channelProducer) len() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.ch)
+	if c.ch == nil || c.stopped {
+		return 0
+	}
+	if n := len(c.ch); n > 0 {
+		return n
+	}
+	select {
+	case <-c.idle:
+		return 0
+	default:
+		return 1
+	}
 }
 
 func (c *channelProducer) run(p *TracedProducer) {
 	defer close(c.done)
-	send := p.produceWaiting
+	send := func(msg *kafka.Message) error { return p.enqueue(context.Background(), msg, nil) }
 	if p.batchProducer {
 		send = p.handOver
 	}
-	for msg := range c.ch {
-		if err := send(msg); err != nil {
-			p.giveBack(msg, err)
-		}
-	}
-}
-
-// queueFullPause is how long to wait before a full queue is tried again. The
-// client tells nobody when there is room.
-const (
-	queueFullPause    = time.Millisecond
-	queueFullPauseMax = 50 * time.Millisecond
-)
-
-// produceWaiting produces a message and waits while the local queue is full.
-func (p *TracedProducer) produceWaiting(msg *kafka.Message) error {
-	if !p.gate.enter() {
-		return errClosed()
-	}
-	defer p.gate.leave()
-	if msg == nil {
-		return p.produce(msg, nil)
-	}
-	pub := p.begin(context.Background(), msg, nil)
-	pause := queueFullPause
 	for {
-		err := p.submit(pub)
-		if err == nil {
-			pub.out.release()
-			return nil
+		select {
+		case msg, ok := <-c.ch:
+			if !ok {
+				return
+			}
+			if err := send(msg); err != nil {
+				p.giveBack(msg, err)
+			}
+		case c.idle <- struct{}{}:
 		}
-		if !isQueueFull(err) || !p.pause(pause) {
-			p.refuse(pub, err)
-			return err
-		}
-		pause = min(2*pause, queueFullPauseMax)
-	}
-}
-
-// pause waits, and reports false if the producer is being closed.
-func (p *TracedProducer) pause(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-p.closing:
-		return false
 	}
 }
 

@@ -32,7 +32,10 @@ type TracedProducer struct {
 	*kafka.Producer
 
 	*instrumentation
-	publish *operation
+	publish      *operation
+	publishBatch *operation
+	send         *operation
+	transactions map[Operation]*operation
 
 	events    chan kafka.Event // what the application sees as Events()
 	envelopes envelopes
@@ -114,10 +117,15 @@ func newProducer(p *kafka.Producer, c *config, events, queue int) *TracedProduce
 		closing:         make(chan struct{}),
 		done:            make(chan struct{}),
 	}
-	t.publish = t.newOperation(OperationPublish, OperationPublish.kind(c.linkedTraces, false))
+	t.publish = t.newOperation(OperationPublish)
+	t.publishBatch = t.newOperation(OperationPublishBatch)
+	t.send = t.newOperation(OperationSend)
+	t.transactions = map[Operation]*operation{}
+	for _, op := range []Operation{OperationInitTransactions, OperationSendOffsets, OperationCommitTransaction, OperationAbortTransaction} {
+		t.transactions[op] = t.newOperation(op)
+	}
 	if c.disabled {
 		t.events = p.Events()
-		close(t.done)
 		return t
 	}
 	t.events = make(chan kafka.Event, events)
@@ -165,11 +173,21 @@ func (p *TracedProducer) ProduceContext(ctx context.Context, msg *kafka.Message,
 	return nil
 }
 
-// produce calls the client, but for what the client panics on.
-func (p *TracedProducer) produce(msg *kafka.Message, deliveryChan chan kafka.Event) error {
+// produce calls the client, but for what the client panics on: a topic that
+// librdkafka refuses, be it for its name or for the producer's configuration.
+func (p *TracedProducer) produce(msg *kafka.Message, deliveryChan chan kafka.Event) (err error) {
 	if msg != nil && len(topicOf(msg)) > maxTopicLength {
 		return kafka.NewError(kafka.ErrInvalidArg, "tracing: topic name over 512 bytes", false)
 	}
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case string:
+			err = kafka.NewError(kafka.ErrInvalidArg, "tracing: "+r, false)
+		default: // not the client's own
+			panic(r)
+		}
+	}()
 	return p.Producer.Produce(msg, deliveryChan)
 }
 
@@ -201,10 +219,7 @@ func (p *TracedProducer) startPublish(ctx context.Context, env *envelope, out *o
 	}
 	propagator := p.current()
 	ctx = publishContext(ctx, msg, propagator)
-	if topic := topicOf(msg); len(topic) <= maxTopicLength {
-		env.topic = topic
-	}
-	t := p.publish.target(env.topic, msg.TopicPartition.Partition)
+	t := p.publish.target(validTopic(msg), msg.TopicPartition.Partition)
 	env.topic = t.dest.topic // the caller may reuse what its name points to
 	env.ctx, env.span = t.startSpan(ctx)
 	if env.span.IsRecording() {
@@ -269,4 +284,13 @@ func topicOf(msg *kafka.Message) string {
 		return ""
 	}
 	return *msg.TopicPartition.Topic
+}
+
+// validTopic returns the topic of a message, or "" if the client refuses it.
+func validTopic(msg *kafka.Message) string {
+	topic := topicOf(msg)
+	if len(topic) > maxTopicLength {
+		return ""
+	}
+	return topic
 }

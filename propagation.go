@@ -134,6 +134,10 @@ func (o *outgoing) Set(key, value string) {
 type received struct {
 	span       trace.SpanContext
 	propagator *propagator
+
+	// For a message of a batch span is its creation context, since a batch is no
+	// message's child, and batch the batch's receive span.
+	batch trace.SpanContext
 }
 
 // ContextFromMessage returns ctx with the context in which to continue the work
@@ -163,7 +167,11 @@ func ContextFromMessage(ctx context.Context, msg *kafka.Message) context.Context
 // context returns ctx with the receive span's context and with whatever else the
 // propagator reads from the headers (baggage, for instance).
 func (r *received) context(ctx context.Context, msg *kafka.Message) context.Context {
-	return trace.ContextWithSpanContext(extract(ctx, msg, r.propagator), r.span)
+	ctx = extract(ctx, msg, r.propagator)
+	if !r.span.IsValid() {
+		return ctx
+	}
+	return trace.ContextWithSpanContext(ctx, r.span)
 }
 
 func extract(ctx context.Context, msg *kafka.Message, p *propagator) context.Context {

@@ -58,7 +58,16 @@ type operation struct {
 	targets atomic.Pointer[map[destination]*target] // replaced, never changed
 }
 
-func (i *instrumentation) newOperation(op Operation, kind trace.SpanKind) *operation {
+func (i *instrumentation) newOperation(op Operation) *operation {
+	return i.newOperationOfKind(op, op.kind(i.linkedTraces, false))
+}
+
+// newBatchOperation makes an operation over several messages.
+func (i *instrumentation) newBatchOperation(op Operation) *operation {
+	return i.newOperationOfKind(op, op.kind(i.linkedTraces, true))
+}
+
+func (i *instrumentation) newOperationOfKind(op Operation, kind trace.SpanKind) *operation {
 	o := &operation{instrumentation: i, op: op, kind: kind}
 	o.targets.Store(new(map[destination]*target))
 	return o

@@ -1,0 +1,233 @@
+package tracing
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// ReadBatch receives up to size messages. It waits for the first without limit,
+// but for ctx and Close, and then until wait has passed or the batch is full: an
+// idle topic does not hold a half-full batch. With wait 0 or less it takes what is
+// there. Other events are dropped, as ReadMessage drops them, and so are errors
+// that the client recovers from by itself.
+//
+// It returns ctx's error, or kafka.ErrState if the consumer is closed, only with
+// no message; a batch that was begun is returned instead. A fatal client error is
+// returned together with the messages that came before it.
+//
+// There is one receive span for the batch, which links to the creation context
+// of each message. A message that is processed or forwarded by itself continues
+// its own trace.
+func (c *TracedConsumer) ReadBatch(ctx context.Context, size int, wait time.Duration) ([]*kafka.Message, error) {
+	if size <= 0 {
+		return nil, invalidConfig("ReadBatch needs a size above 0")
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	l := &loop{c: c}
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		msgs, err := l.nextBatch(ctx, size, wait)
+		switch {
+		case errors.Is(err, errStopped) && len(msgs) == 0:
+			return nil, errClosed()
+		case errors.Is(err, errStopped):
+			return msgs, nil
+		case err != nil || len(msgs) > 0:
+			return msgs, err
+		}
+	}
+}
+
+// nextBatch waits a short while for a first message, and if there is one for the
+// rest of its batch.
+func (l *loop) nextBatch(ctx context.Context, size int, wait time.Duration) ([]*kafka.Message, error) {
+	start := l.c.metrics.now(ctx)
+	msg, err := l.nextUntraced(ctx, pollSlice)
+	if msg == nil {
+		return nil, err
+	}
+	began := time.Now()
+	msgs := []*kafka.Message{msg}
+	for err == nil && len(msgs) < size && ctx.Err() == nil {
+		left := wait - time.Since(began)
+		if wait > 0 && left <= 0 {
+			break
+		}
+		msg, err = l.nextUntraced(ctx, max(0, min(left, pollSlice)))
+		if msg != nil {
+			msgs = append(msgs, msg)
+		} else if left <= 0 {
+			break
+		}
+	}
+	l.c.receivedBatch(ctx, msgs, began, start)
+	return msgs, err
+}
+
+// receivedBatch makes the receive span of a batch that began at a time.
+func (c *TracedConsumer) receivedBatch(ctx context.Context, msgs []*kafka.Message, began, start time.Time) {
+	msgs = c.tracedOf(msgs)
+	if len(msgs) == 0 {
+		return
+	}
+	propagator := c.current()
+	creations := make([]trace.SpanContext, len(msgs))
+	for i, msg := range msgs {
+		creations[i] = trace.SpanContextFromContext(extract(context.Background(), msg, propagator))
+	}
+	ctx, span := c.startBatch(ctx, c.receiveBatch, msgs, creations, trace.WithTimestamp(began))
+	span.End()
+	for i, msg := range msgs {
+		if creations[i].IsValid() || span.SpanContext().IsValid() {
+			msg.Opaque = &received{span: creations[i], propagator: propagator, batch: span.SpanContext()}
+		}
+	}
+	if start.IsZero() {
+		return
+	}
+	d := c.commonDestination(msgs)
+	c.metrics.recordOperation(ctx, c.receiveBatch.metricTarget(d.topic, d.partition).success, start)
+	for _, msg := range msgs {
+		t := c.receiveBatch.metricTarget(validTopic(msg), msg.TopicPartition.Partition)
+		c.metrics.countConsumed(ctx, t.success)
+	}
+}
+
+// ProcessBatch calls handle within one process span for all msgs, which links to
+// the creation context of each, and returns what handle returns; see
+// [TracedConsumer.Process] for errors and panics. The span is a child of the
+// batch's receive span if the messages come from one ReadBatch, else of ctx's.
+// With no messages handle is not called.
+func (c *TracedConsumer) ProcessBatch(ctx context.Context, msgs []*kafka.Message, handle func(context.Context) error) error {
+	if handle == nil {
+		return invalidConfig("ProcessBatch needs a handler")
+	}
+	if len(msgs) == 0 {
+		return nil
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	traced := c.tracedOf(msgs)
+	if len(traced) == 0 {
+		return handle(ctx)
+	}
+	creations := make([]trace.SpanContext, len(traced))
+	for i, msg := range traced {
+		creations[i] = trace.SpanContextFromContext(c.created(context.Background(), msg))
+	}
+	parent := ctx
+	if batch := commonBatch(traced); batch.IsValid() && !c.linkedTraces {
+		parent = trace.ContextWithSpanContext(ctx, batch)
+		if ambient := trace.SpanContextFromContext(ctx); ambient.IsValid() && !ambient.Equal(batch) {
+			creations = append(creations, ambient)
+		}
+	}
+	ctx, span := c.startBatch(parent, c.processBatch, traced, creations)
+	d := c.commonDestination(traced)
+	return runHandler(ctx, handle, c.endProcess(ctx, span, c.processBatch, d))
+}
+
+// created returns ctx with the creation context of a message.
+func (c *TracedConsumer) created(ctx context.Context, msg *kafka.Message) context.Context {
+	return extract(ctx, msg, c.current())
+}
+
+// tracedOf returns the messages that are to be traced.
+func (c *TracedConsumer) tracedOf(msgs []*kafka.Message) []*kafka.Message {
+	if c.disabled {
+		return nil
+	}
+	traced := make([]*kafka.Message, 0, len(msgs))
+	for _, msg := range msgs {
+		if msg != nil && c.traced(msg) {
+			traced = append(traced, msg)
+		}
+	}
+	return traced
+}
+
+// commonBatch returns the receive span that all messages come from, if it is one.
+func commonBatch(msgs []*kafka.Message) trace.SpanContext {
+	var batch trace.SpanContext
+	for i, msg := range msgs {
+		r, ok := msg.Opaque.(*received)
+		if !ok || (i > 0 && !r.batch.Equal(batch)) {
+			return trace.SpanContext{}
+		}
+		batch = r.batch
+	}
+	return batch
+}
+
+func (c *TracedConsumer) commonDestination(msgs []*kafka.Message) destination {
+	tps := make([]kafka.TopicPartition, len(msgs))
+	for i, msg := range msgs {
+		tps[i] = msg.TopicPartition
+	}
+	return commonPartition(tps)
+}
+
+// startBatch starts a span over several messages. contexts are those to link to:
+// those of msgs, in their order, and any others after them.
+func (c *TracedConsumer) startBatch(ctx context.Context, o *operation, msgs []*kafka.Message, contexts []trace.SpanContext, more ...trace.SpanStartOption) (context.Context, trace.Span) {
+	d := c.commonDestination(msgs)
+	more = append(more,
+		trace.WithAttributes(semconv.MessagingBatchMessageCount(len(msgs))),
+		trace.WithLinks(batchLinks(d, msgs, contexts)...))
+	ctx, span := o.target(d.topic, d.partition).startSpan(ctx, more...)
+	if span.IsRecording() {
+		span.SetAttributes(c.addClient(nil)...)
+	}
+	return ctx, span
+}
+
+// batchLinks returns one link for each distinct context: the SDK keeps 128 and
+// drops the oldest. A link tells where its message is, as far as the messages of
+// the batch differ in it.
+func batchLinks(common destination, msgs []*kafka.Message, contexts []trace.SpanContext) []trace.Link {
+	type identity struct {
+		trace trace.TraceID
+		span  trace.SpanID
+	}
+	seen := make(map[identity]struct{}, len(contexts))
+	links := make([]trace.Link, 0, len(contexts))
+	for i, sc := range contexts {
+		id := identity{trace: sc.TraceID(), span: sc.SpanID()}
+		if _, ok := seen[id]; ok || !sc.IsValid() {
+			continue
+		}
+		seen[id] = struct{}{}
+		link := trace.Link{SpanContext: sc}
+		if i < len(msgs) && len(msgs) > 1 {
+			link.Attributes = linkAttributes(common, msgs[i])
+		}
+		links = append(links, link)
+	}
+	return links
+}
+
+func linkAttributes(common destination, msg *kafka.Message) []attribute.KeyValue {
+	var attrs []attribute.KeyValue
+	tp := msg.TopicPartition
+	if common.topic == "" {
+		attrs = append(attrs, semconv.MessagingDestinationName(topicOf(msg)))
+	}
+	if common.partition < 0 && tp.Partition >= 0 {
+		attrs = append(attrs, semconv.MessagingDestinationPartitionID(partitionID(tp.Partition)))
+	}
+	if tp.Offset >= 0 {
+		attrs = append(attrs, semconv.MessagingKafkaOffset(int(tp.Offset)))
+	}
+	return attrs
+}

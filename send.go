@@ -1,0 +1,146 @@
+package tracing
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// SendOption configures one call of Send or SendBatch. A nil SendOption is
+// ignored.
+type SendOption interface {
+	applySend(*sendConfig)
+}
+
+type sendOptionFunc func(*sendConfig)
+
+func (f sendOptionFunc) applySend(c *sendConfig) { f(c) }
+
+type sendConfig struct {
+	retry *RetryPolicy // nil: one attempt
+}
+
+func newSendConfig(opts []SendOption) sendConfig {
+	var c sendConfig
+	for _, o := range opts {
+		if o != nil {
+			o.applySend(&c)
+		}
+	}
+	return c
+}
+
+// Send produces a message and waits for its delivery report, or for the end of
+// ctx. It returns where the message is in its topic, or why it is not there: the
+// client's own error, ctx's, or kafka.ErrState if the producer is closed. A full
+// local queue is waited out within ctx.
+//
+// When ctx ends first the message may still be delivered: its publish span goes
+// on until its report. With [WithRetry] failed attempts are repeated. Waiting for
+// every message in turn is slow; [TracedProducer.SendBatch] waits for many at
+// once. Safe for concurrent use. msg is not changed.
+func (p *TracedProducer) Send(ctx context.Context, msg *kafka.Message, opts ...SendOption) (kafka.TopicPartition, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	c := newSendConfig(opts)
+	if c.retry == nil || msg == nil {
+		return p.sendOnce(ctx, msg)
+	}
+	return p.sendRetrying(ctx, msg, *c.retry)
+}
+
+func (p *TracedProducer) sendOnce(ctx context.Context, msg *kafka.Message) (kafka.TopicPartition, error) {
+	reports := make(chan kafka.Event, 1)
+	if err := p.enqueue(ctx, msg, reports); err != nil {
+		return undelivered(msg, err), err
+	}
+	report, err := p.await(ctx, reports)
+	if err != nil {
+		return undelivered(msg, err), err
+	}
+	return report.TopicPartition, report.TopicPartition.Error
+}
+
+// undelivered is the TopicPartition of a message of which nothing is known but
+// that it failed.
+func undelivered(msg *kafka.Message, err error) kafka.TopicPartition {
+	tp := kafka.TopicPartition{Partition: kafka.PartitionAny}
+	if msg != nil {
+		tp = msg.TopicPartition
+	}
+	tp.Offset = kafka.OffsetInvalid
+	tp.Error = err
+	return tp
+}
+
+// queueFullPause is how long to wait before a full queue is tried again, at
+// first and at most. The client tells nobody when there is room.
+const (
+	queueFullPause    = time.Millisecond
+	queueFullPauseMax = 50 * time.Millisecond
+)
+
+// enqueue is ProduceContext, but that it waits while the local queue is full,
+// within ctx. It is one publish span however often the client is asked.
+func (p *TracedProducer) enqueue(ctx context.Context, msg *kafka.Message, reports chan kafka.Event) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("tracing: not produced: %w", err)
+	}
+	if !p.gate.enter() {
+		return errClosed()
+	}
+	defer p.gate.leave()
+	if msg == nil || p.disabled {
+		return p.whileQueueFull(ctx, func() error { return p.produce(msg, reports) })
+	}
+	pub := p.begin(ctx, msg, reports)
+	if err := p.whileQueueFull(ctx, func() error { return p.submit(pub) }); err != nil {
+		p.refuse(pub, err)
+		return err
+	}
+	pub.out.release()
+	return nil
+}
+
+// whileQueueFull repeats a call that fails because the local queue is full, until
+// ctx ends or the producer is being closed.
+func (p *TracedProducer) whileQueueFull(ctx context.Context, call func() error) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for pause := queueFullPause; ; pause = min(2*pause, queueFullPauseMax) {
+		err := call()
+		if !isQueueFull(err) {
+			return err
+		}
+		timer.Reset(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return fmt.Errorf("tracing: the local queue stayed full: %w", ctx.Err())
+		case <-p.closing:
+			return err
+		}
+	}
+}
+
+// await waits for the next report. After Close none comes any more.
+func (p *TracedProducer) await(ctx context.Context, reports <-chan kafka.Event) (*kafka.Message, error) {
+	select {
+	case event := <-reports:
+		return event.(*kafka.Message), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("tracing: no delivery report yet: %w", ctx.Err())
+	case <-p.closing:
+	}
+	// The report may be among those that are still forwarded.
+	<-p.done
+	select {
+	case event := <-reports:
+		return event.(*kafka.Message), nil
+	default:
+		return nil, errAbandoned()
+	}
+}
