@@ -1,0 +1,144 @@
+// Consumer handles the orders of a Kafka topic, each within a span of the trace
+// that the producer began, and exports its spans by OTLP:
+//
+//	go run ./examples/consumer
+//
+// An order is handled at least once: its offset is stored when it is done, so a
+// consumer that is killed finds the order again. Flags win over the environment
+// (KAFKA_BOOTSTRAP_SERVERS, KAFKA_TOPIC, KAFKA_GROUP); the exporter obeys the
+// OTEL_* variables.
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/kafkatrace/tracing"
+	"github.com/kafkatrace/tracing/examples/internal/telemetry"
+)
+
+// order is what travels, as JSON.
+type order struct {
+	ID    string `json:"id"`
+	Cents int    `json:"cents"`
+}
+
+// errMalformed is a message that no retry will make an order of.
+var errMalformed = errors.New("malformed order")
+
+func main() {
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	if err := run(ctx, os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
+		slog.Error("consumer failed", "error", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) (err error) {
+	flags := flag.NewFlagSet("consumer", flag.ContinueOnError)
+	brokers := flags.String("brokers", cmp.Or(os.Getenv("KAFKA_BOOTSTRAP_SERVERS"), "localhost:9092"), "bootstrap servers")
+	topic := flags.String("topic", cmp.Or(os.Getenv("KAFKA_TOPIC"), "orders"), "topic to consume")
+	group := flags.String("group", cmp.Or(os.Getenv("KAFKA_GROUP"), "billing"), "consumer group")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+
+	shutdown, err := telemetry.Setup(ctx, "order-consumer")
+	if err != nil {
+		return err
+	}
+	defer shutdown()
+
+	// The only line that tracing changes: kafka.NewConsumer before.
+	consumer, err := tracing.NewConsumer(&kafka.ConfigMap{
+		"bootstrap.servers":        *brokers,
+		"group.id":                 *group,
+		"client.id":                "order-consumer",
+		"auto.offset.reset":        "earliest",
+		"enable.auto.offset.store": false,  // handled means StoreMessage below, not handed over
+		"session.timeout.ms":       10_000, // how long the partitions of a killed consumer stay with it
+	})
+	if err != nil {
+		return err
+	}
+	// Close commits the offsets stored and leaves the group, so that another
+	// member takes over at once.
+	defer func() {
+		err = errors.Join(err, consumer.Close())
+		slog.Info("stopped")
+	}()
+	if err := consumer.Subscribe(*topic, logRebalance); err != nil {
+		return err
+	}
+
+	for ctx.Err() == nil {
+		msg, err := consumer.ReadMessage(500 * time.Millisecond)
+		if err != nil {
+			var kafkaError kafka.Error
+			if !errors.As(err, &kafkaError) || kafkaError.IsFatal() {
+				return err
+			} else if !kafkaError.IsTimeout() { // the client retries by itself
+				slog.Warn("kafka", "error", kafkaError)
+			}
+			continue
+		}
+		// A signal must not interrupt the order that is being handled.
+		err = consumer.Process(context.WithoutCancel(ctx), msg, func(ctx context.Context) error {
+			return handleOrder(ctx, msg)
+		})
+		switch {
+		case errors.Is(err, errMalformed):
+			// Its span shows the error. Your dead-letter topic goes here.
+			logger(msg).Error("order skipped", "error", err)
+		case err != nil:
+			return err // not stored: the next start tries it again
+		}
+		if _, err := consumer.StoreMessage(msg); err != nil {
+			// The partition went to another member, which gets the order again.
+			logger(msg).Warn("offset not stored", "error", err)
+		}
+	}
+	return nil
+}
+
+// handleOrder does the work. Its context carries the process span: spans started
+// from it, and requests made with it, become part of the order's trace.
+func handleOrder(ctx context.Context, msg *kafka.Message) error {
+	var o order
+	if err := json.Unmarshal(msg.Value, &o); err != nil {
+		return fmt.Errorf("%w: %w", errMalformed, err)
+	}
+	logger(msg).Info("order handled", "order", o.ID, "cents", o.Cents,
+		"trace_id", trace.SpanContextFromContext(ctx).TraceID().String())
+	return nil
+}
+
+func logger(msg *kafka.Message) *slog.Logger {
+	at := msg.TopicPartition
+	return slog.With("topic", *at.Topic, "partition", at.Partition, "offset", int64(at.Offset), "key", string(msg.Key))
+}
+
+// logRebalance tells when the consumer is ready: once it has partitions.
+func logRebalance(_ *kafka.Consumer, event kafka.Event) error {
+	switch e := event.(type) {
+	case kafka.AssignedPartitions:
+		slog.Info("ready", "partitions", fmt.Sprint(e.Partitions))
+	case kafka.RevokedPartitions:
+		slog.Info("revoked", "partitions", fmt.Sprint(e.Partitions))
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+// Package otlptest is an OTLP/gRPC endpoint for tests.
+package otlptest
+
+import (
+	"context"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+
+	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/grpc"
+)
+
+// Span is a span as it was received.
+type Span struct {
+	*tracepb.Span
+	Service string
+}
+
+// Server keeps the spans that are sent to it.
+type Server struct {
+	collector.UnimplementedTraceServiceServer
+
+	// Addr is the host:port that the server listens on.
+	Addr string
+
+	mu    sync.Mutex
+	spans []Span
+}
+
+// NewServer starts a server that ends with the test.
+func NewServer(tb testing.TB) *Server {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := &Server{Addr: listener.Addr().String()}
+	server := grpc.NewServer()
+	collector.RegisterTraceServiceServer(server, s)
+	served := make(chan error)
+	go func() { served <- server.Serve(listener) }()
+	tb.Cleanup(func() {
+		server.Stop()
+		if err := <-served; err != nil {
+			tb.Error(err)
+		}
+	})
+	return s
+}
+
+// Export takes spans from an exporter.
+func (s *Server) Export(_ context.Context, request *collector.ExportTraceServiceRequest) (*collector.ExportTraceServiceResponse, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, resource := range request.GetResourceSpans() {
+		service := ""
+		for _, kv := range resource.GetResource().GetAttributes() {
+			if kv.GetKey() == "service.name" {
+				service = kv.GetValue().GetStringValue()
+			}
+		}
+		for _, scope := range resource.GetScopeSpans() {
+			for _, span := range scope.GetSpans() {
+				s.spans = append(s.spans, Span{Span: span, Service: service})
+			}
+		}
+	}
+	return &collector.ExportTraceServiceResponse{}, nil
+}
+
+// Spans returns the spans received so far.
+func (s *Server) Spans() []Span {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.spans)
+}
