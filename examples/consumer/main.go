@@ -20,7 +20,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"go.opentelemetry.io/otel/trace"
@@ -69,7 +68,7 @@ func run(ctx context.Context, args []string) (err error) {
 		"group.id":                 *group,
 		"client.id":                "order-consumer",
 		"auto.offset.reset":        "earliest",
-		"enable.auto.offset.store": false,  // handled means StoreMessage below, not handed over
+		"enable.auto.offset.store": false,  // Consume stores what has been handled
 		"session.timeout.ms":       10_000, // how long the partitions of a killed consumer stay with it
 	})
 	if err != nil {
@@ -84,40 +83,14 @@ func run(ctx context.Context, args []string) (err error) {
 	if err := consumer.Subscribe(*topic, logRebalance); err != nil {
 		return err
 	}
-
-	for ctx.Err() == nil {
-		msg, err := consumer.ReadMessage(500 * time.Millisecond)
-		if err != nil {
-			var kafkaError kafka.Error
-			if !errors.As(err, &kafkaError) || kafkaError.IsFatal() {
-				return err
-			} else if !kafkaError.IsTimeout() { // the client retries by itself
-				slog.Warn("kafka", "error", kafkaError)
-			}
-			continue
-		}
-		// A signal must not interrupt the order that is being handled.
-		err = consumer.Process(context.WithoutCancel(ctx), msg, func(ctx context.Context) error {
-			return handleOrder(ctx, msg)
-		})
-		switch {
-		case errors.Is(err, errMalformed):
-			// Its span shows the error. Your dead-letter topic goes here.
-			logger(msg).Error("order skipped", "error", err)
-		case err != nil:
-			return err // not stored: the next start tries it again
-		}
-		if _, err := consumer.StoreMessage(msg); err != nil {
-			// The partition went to another member, which gets the order again.
-			logger(msg).Warn("offset not stored", "error", err)
-		}
-	}
-	return nil
+	return consumer.Consume(ctx, handleOrder,
+		tracing.WithErrorHandler(skipMalformed), tracing.WithEventHandler(logEvent))
 }
 
 // handleOrder does the work. Its context carries the process span: spans started
 // from it, and requests made with it, become part of the order's trace.
 func handleOrder(ctx context.Context, msg *kafka.Message) error {
+	ctx = context.WithoutCancel(ctx) // a signal must not interrupt the order that is being handled
 	var o order
 	if err := json.Unmarshal(msg.Value, &o); err != nil {
 		return fmt.Errorf("%w: %w", errMalformed, err)
@@ -125,6 +98,23 @@ func handleOrder(ctx context.Context, msg *kafka.Message) error {
 	logger(msg).Info("order handled", "order", o.ID, "cents", o.Cents,
 		"trace_id", trace.SpanContextFromContext(ctx).TraceID().String())
 	return nil
+}
+
+// skipMalformed lets the loop go on after what is no order, whose span shows the
+// error. Any other error ends the program, and the next start tries again.
+func skipMalformed(_ context.Context, msg *kafka.Message, err error) error {
+	if !errors.Is(err, errMalformed) {
+		return err
+	}
+	logger(msg).Error("order skipped", "error", err) // your dead-letter topic goes here: see examples/retry
+	return nil
+}
+
+// logEvent logs what the client recovers from by itself.
+func logEvent(_ context.Context, event kafka.Event) {
+	if err, ok := event.(kafka.Error); ok {
+		slog.Warn("kafka", "error", err)
+	}
 }
 
 func logger(msg *kafka.Message) *slog.Logger {

@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"strconv"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/kafkatrace/tracing/examples/internal/embedded"
 )
 
 const connectTimeout = 5 * time.Second
@@ -69,33 +68,19 @@ func connect(ctx context.Context, brokers string) (*cluster, error) {
 	return at, nil
 }
 
-// embed starts librdkafka's mock cluster. It does so through the configuration
-// of a client, because the clusters of kafka.NewMockCluster write a warning to
-// stderr that no setting prevents, and take a second now and then to create a
-// topic; here a topic comes into being when a client asks for it.
+// embed starts a broker within this program.
 func embed() (*cluster, error) {
-	host, err := kafka.NewProducer(&kafka.ConfigMap{"test.mock.num.brokers": 1, "log_level": logLevel})
+	const orders, shipments = "orders", "shipments"
+	bootstrap, stop, err := embedded.Start(orders, shipments)
 	if err != nil {
-		return nil, fmt.Errorf("embedded broker: %w", err)
+		return nil, err
 	}
-	at := &cluster{
-		orders:        "orders",
-		shipments:     "shipments",
+	return &cluster{
+		description:   "a broker within this program (" + bootstrap + ")",
+		bootstrap:     bootstrap,
+		orders:        orders,
+		shipments:     shipments,
 		groupProtocol: "consumer", // joins in milliseconds, the classic one takes seconds here
-		close:         host.Close,
-	}
-	for _, topic := range []string{at.orders, at.shipments} {
-		metadata, err := host.GetMetadata(&topic, false, int(connectTimeout.Milliseconds()))
-		if err == nil && len(metadata.Brokers) == 0 {
-			err = errors.New("it has no address")
-		}
-		if err != nil {
-			host.Close()
-			return nil, fmt.Errorf("embedded broker: %w", err)
-		}
-		broker := metadata.Brokers[0]
-		at.bootstrap = net.JoinHostPort(broker.Host, strconv.Itoa(broker.Port))
-	}
-	at.description = "a broker within this program (" + at.bootstrap + ")"
-	return at, nil
+		close:         stop,
+	}, nil
 }

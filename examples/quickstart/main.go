@@ -23,7 +23,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/term"
 
 	"github.com/kafkatrace/tracing/examples/internal/tracetree"
 )
@@ -142,12 +141,9 @@ func process(ctx context.Context, at *cluster, telemetry *telemetry, orders *ord
 
 // report prints the traces, or the first of them and a summary of all.
 func report(w io.Writer, collector *tracetree.Collector, orders *orderBook, took time.Duration) error {
-	opts := tracetree.Options{
-		Width:      terminalWidth(w),
-		Color:      hasColor(w),
-		Title:      title,
-		Attributes: []attribute.Key{amountKey},
-	}
+	opts := tracetree.TerminalOptions(w)
+	opts.Title = title
+	opts.Attributes = []attribute.Key{amountKey}
 	traces := collector.Traces()
 	err := tracetree.Render(w, traces, opts)
 	if len(traces) > 0 {
@@ -204,24 +200,4 @@ func count(n int, noun string) string {
 		noun += "s"
 	}
 	return strconv.Itoa(n) + " " + noun
-}
-
-// hasColor reports whether colours are wanted: on a terminal, unless the user
-// says no (https://no-color.org).
-func hasColor(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-}
-
-// terminalWidth is COLUMNS, else the terminal's own, else 0: the default.
-func terminalWidth(w io.Writer) int {
-	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
-		return n
-	}
-	if file, ok := w.(*os.File); ok {
-		if n, _, err := term.GetSize(int(file.Fd())); err == nil {
-			return n
-		}
-	}
-	return 0
 }
