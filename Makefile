@@ -80,7 +80,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 			tests=$$(cd "$$dir" && go test -list '^Fuzz' "$$pkg") || exit 1; \
 			for target in $$(grep '^Fuzz' <<< "$$tests"); do \
 				echo "==> $$pkg $$target"; \
-				(cd "$$dir" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg") || exit 1; \
+				(cd "$$dir" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x "$$pkg") || exit 1; \
 			done; \
 		done; \
 	done

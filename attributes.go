@@ -32,8 +32,8 @@ func (c *config) addOperation(attrs []attribute.KeyValue, op Operation, d destin
 		if d.topic != "" {
 			attrs = append(attrs, legacyTopic.String(d.topic))
 		}
-		if c.consumerGroup != "" {
-			attrs = append(attrs, legacyGroup.String(c.consumerGroup))
+		if group := c.groupOf(op); group != "" {
+			attrs = append(attrs, legacyGroup.String(group))
 		}
 		if d.partition >= 0 {
 			attrs = append(attrs, legacyPartition.Int64(int64(d.partition)))
@@ -54,13 +54,24 @@ func (c *config) addCommon(attrs []attribute.KeyValue, op Operation, d destinati
 	if d.partition >= 0 {
 		attrs = append(attrs, semconv.MessagingDestinationPartitionID(partitionID(d.partition)))
 	}
-	if c.consumerGroup != "" {
-		attrs = append(attrs, semconv.MessagingConsumerGroupName(c.consumerGroup))
+	if group := c.groupOf(op); group != "" {
+		attrs = append(attrs, semconv.MessagingConsumerGroupName(group))
 	}
 	if c.serverAddress != "" {
 		attrs = append(attrs, semconv.ServerAddress(c.serverAddress), semconv.ServerPort(c.serverPort))
 	}
 	return attrs
+}
+
+// groupOf returns the consumer group of an operation. A producer has none, although
+// its configuration may name one: applications share it between their clients.
+func (c *config) groupOf(op Operation) string {
+	switch op {
+	case OperationReceive, OperationProcess, OperationCommit:
+		return c.consumerGroup
+	default:
+		return ""
+	}
 }
 
 // addClient adds the client id.
@@ -80,7 +91,8 @@ func (c *config) addClient(attrs []attribute.KeyValue) []attribute.KeyValue {
 func (c *config) addMessage(attrs []attribute.KeyValue, msg *kafka.Message) []attribute.KeyValue {
 	attrs = c.addClient(attrs)
 	if msg.Key != nil {
-		if key := c.formatKey(msg.Key); key != "" {
+		// Exporters refuse a whole batch for one text that is not UTF-8.
+		if key := c.formatKey(msg.Key); key != "" && utf8.ValidString(key) {
 			attrs = append(attrs, semconv.MessagingKafkaMessageKey(key))
 		}
 	}
@@ -141,12 +153,7 @@ func partitionID(partition int32) string {
 }
 
 // textKey is the default key formatter.
-func textKey(key []byte) string {
-	if !utf8.Valid(key) {
-		return ""
-	}
-	return string(key)
-}
+func textKey(key []byte) string { return string(key) }
 
 // headerTexts returns the values of the named headers that are text.
 func headerTexts(headers []kafka.Header, name string) []string {
@@ -163,12 +170,13 @@ func headerTexts(headers []kafka.Header, name string) []string {
 // whether they are text.
 func bodyText(body []byte, limit int) (string, bool) {
 	if len(body) > limit {
-		for limit > 0 && !utf8.RuneStart(body[limit]) {
-			limit--
+		end := limit
+		for end > 0 && end > limit-utf8.UTFMax && !utf8.RuneStart(body[end]) {
+			end--
 		}
-		body = body[:limit]
+		body = body[:end]
 	}
-	if !utf8.Valid(body) {
+	if len(body) == 0 || !utf8.Valid(body) {
 		return "", false
 	}
 	return string(body), true

@@ -18,7 +18,9 @@ import (
 // that failed in TopicPartition.Error; and the errors of all joined, nil if every
 // message was delivered. With [WithRetry] the messages that failed are sent again
 // together. Messages to one partition keep their order, unless some are retried.
-// Safe for concurrent use. The messages are not changed.
+// The publish spans are children of the batch's: a message that is to stay in a
+// trace of its own is sent by itself. Safe for concurrent use. The messages are
+// not changed.
 func (p *TracedProducer) SendBatch(ctx context.Context, msgs []*kafka.Message, opts ...SendOption) ([]kafka.TopicPartition, error) {
 	if len(msgs) == 0 {
 		return nil, nil

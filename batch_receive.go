@@ -21,6 +21,10 @@ import (
 // no message; a batch that was begun is returned instead. A fatal client error is
 // returned together with the messages that came before it.
 //
+// Messages of a partition that is revoked while the batch is being read stay in
+// it, and go to the partition's new owner as well. That is at least once; inside
+// a transaction compare with the rebalance callback, as examples/exactly-once does.
+//
 // There is one receive span for the batch, which links to the creation context
 // of each message. A message that is processed or forwarded by itself continues
 // its own trace.
@@ -107,7 +111,8 @@ func (c *TracedConsumer) receivedBatch(ctx context.Context, msgs []*kafka.Messag
 // the creation context of each, and returns what handle returns; see
 // [TracedConsumer.Process] for errors and panics. The span is a child of the
 // batch's receive span if the messages come from one ReadBatch, else of ctx's.
-// With no messages handle is not called.
+// With no messages handle is not called. A Process of single messages within
+// handle is measured beside the batch.
 func (c *TracedConsumer) ProcessBatch(ctx context.Context, msgs []*kafka.Message, handle func(context.Context) error) error {
 	if handle == nil {
 		return invalidConfig("ProcessBatch needs a handler")

@@ -45,13 +45,18 @@ func (c MessageCarrier) Get(key string) string {
 }
 
 // Values returns the values of all headers named key, in the order of the
-// message.
+// message, up to 64 KiB of them together.
 func (c MessageCarrier) Values(key string) []string {
 	var values []string
+	room := maxCarrierValue
 	for _, h := range c.headers() {
-		if h.Key == key && carriable(h) {
-			values = append(values, string(h.Value))
+		if h.Key != key || !carriable(h) {
+			continue
 		}
+		if room -= len(h.Value); room < 0 {
+			break // what is left is as much garbage as one value that long
+		}
+		values = append(values, string(h.Value))
 	}
 	return values
 }
@@ -69,7 +74,8 @@ func (c MessageCarrier) Set(key, value string) {
 			headers = append(headers, h)
 		}
 	}
-	c.msg.Headers = append(headers, kafka.Header{Key: key, Value: []byte(value)})
+	headers = append(headers, kafka.Header{Key: key, Value: []byte(value)})
+	c.msg.Headers = headers
 }
 
 // Keys returns the names of the headers, each once, in the order of the message.

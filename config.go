@@ -36,6 +36,8 @@ type config struct {
 	messageIDHeader      string
 	conversationIDHeader string
 	partitionOnMetrics   bool
+	statistics           bool
+	statisticsInterval   int // in milliseconds, where the application has set none
 	commitSpans          bool
 	transactionSpans     bool
 	processUntilNextPoll bool
@@ -49,8 +51,10 @@ type config struct {
 	serverAddress   string
 	serverPort      int
 	deliveryReports bool
+	onlyErrors      bool // no report of a success is wanted
 	batchProducer   bool
 	storesOffsets   bool // the client stores an offset before its message is handled
+	ownStatistics   bool // the client takes statistics for us alone
 }
 
 // newConfig applies the options over what the client's configuration says, and
@@ -59,6 +63,8 @@ func newConfig(conf kafka.ConfigMap, opts []Option) *config {
 	c := &config{
 		deliveryReports:  true,
 		legacyAttributes: stabilityOptIn("messaging/dup"),
+
+		statisticsInterval: statisticsInterval,
 	}
 	c.readClient(conf)
 	for _, o := range opts {
@@ -78,6 +84,11 @@ func newConfig(conf kafka.ConfigMap, opts []Option) *config {
 	if c.formatKey == nil {
 		c.formatKey = textKey
 	}
+	if !c.traces() {
+		// Without spans to link, contexts can only be passed on.
+		c.linkedTraces = false
+	}
+	c.statistics = c.statistics && c.measures()
 	c.disabled = !c.propagates() && !c.traces() && !c.measures()
 	return c
 }
@@ -91,8 +102,8 @@ func (c *config) readClient(conf kafka.ConfigMap) {
 		servers = confText(conf, "metadata.broker.list")
 	}
 	// With several servers none of them is the one that a message goes to.
-	if servers != "" && !strings.Contains(servers, ",") {
-		c.serverAddress, c.serverPort = splitServer(servers)
+	if server := strings.TrimRight(servers, ", "); !strings.Contains(server, ",") {
+		c.serverAddress, c.serverPort = splitServer(server)
 	}
 	if on, ok := conf["go.delivery.reports"].(bool); ok {
 		c.deliveryReports = on
@@ -100,8 +111,17 @@ func (c *config) readClient(conf kafka.ConfigMap) {
 	if on, ok := conf["go.batch.producer"].(bool); ok {
 		c.batchProducer = on
 	}
+	if _, ok := conf[onlyErrorsKey].(bool); !ok {
+		switch strings.ToLower(confText(conf, onlyErrorsKey)) {
+		case "true", "t", "1":
+			c.onlyErrors = true
+		}
+	}
 	c.storesOffsets = conf != nil && !storesOnDemand(conf)
 }
+
+// onlyErrorsKey is refused by the Go client as a bool and taken as a string.
+const onlyErrorsKey = "delivery.report.only.error"
 
 // storesOnDemand reports whether enable.auto.offset.store is off.
 func storesOnDemand(conf kafka.ConfigMap) bool {
@@ -118,7 +138,7 @@ func storesOnDemand(conf kafka.ConfigMap) bool {
 
 // propagates reports whether contexts are written and read at all.
 func (c *config) propagates() bool {
-	return c.propagators == nil || len(c.propagators.Fields()) > 0
+	return !propagatesNothing(c.propagators)
 }
 
 // traces reports whether spans are made; a provider that makes none is known by

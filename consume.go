@@ -40,6 +40,9 @@ type consumeConfig struct {
 // called for each of its messages, in order, until it returns an error. Default:
 // the loop ends with the handler's error.
 //
+// Its context is that of the message, see [ContextFromMessage]: what is produced
+// with it is part of the message's trace.
+//
 // It is not called when the handler fails because ctx has ended.
 func WithErrorHandler(onError func(ctx context.Context, msg *kafka.Message, err error) error) ConsumeOption {
 	return consumeOptionFunc(func(c *consumeConfig) { c.onError = onError })
@@ -236,7 +239,7 @@ func (l *loop) failed(ctx context.Context, msgs []*kafka.Message, failure error)
 		return handlerError(msgs, failure)
 	}
 	for _, msg := range msgs {
-		if err := l.onError(ctx, msg, failure); err != nil {
+		if err := l.onError(ContextFromMessage(ctx, msg), msg, failure); err != nil {
 			return handlerError([]*kafka.Message{msg}, err)
 		}
 	}

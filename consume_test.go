@@ -148,9 +148,13 @@ func TestConsumeErrorHandlerDecides(t *testing.T) {
 	var dead []string
 	err := consumer.Consume(context.Background(), func(context.Context, *kafka.Message) error { return broken },
 		tracing.WithCommitInterval(0),
-		tracing.WithErrorHandler(func(_ context.Context, msg *kafka.Message, err error) error {
+		tracing.WithErrorHandler(func(ctx context.Context, msg *kafka.Message, err error) error {
 			if !errors.Is(err, broken) {
 				t.Errorf("the error handler got %v", err)
+			}
+			receives := c.ended("kafka.receive")
+			if got, want := trace.SpanContextFromContext(ctx).SpanID(), receives[len(receives)-1].SpanContext().SpanID(); got != want {
+				t.Errorf("the error handler's context is %v, want the message's, %v", got, want)
 			}
 			if string(msg.Value) == "2" {
 				return enough
@@ -212,14 +216,20 @@ func TestConsumeCleanExits(t *testing.T) {
 		}
 	})
 	t.Run("Close", func(t *testing.T) {
-		consumer := c.member(topic, nil)
-		done := make(chan error)
+		c.fill(topic, 1)
+		consumer := c.member(topic, kafka.ConfigMap{"group.id": "closing"})
+		done, handled := make(chan error, 1), make(chan struct{}, 1)
 		go func() {
-			done <- consumer.Consume(context.Background(), func(context.Context, *kafka.Message) error { return nil })
+			done <- consumer.Consume(context.Background(), func(context.Context, *kafka.Message) error {
+				handled <- struct{}{}
+				return nil
+			})
 		}()
-		eventually(t, "the loop runs", func() bool {
-			return codeOf(consumer.Consume(context.Background(), func(context.Context, *kafka.Message) error { return nil })) == kafka.ErrConflict
-		})
+		receiveEvent(t, handled)
+		second := consumer.Consume(context.Background(), func(context.Context, *kafka.Message) error { return nil })
+		if codeOf(second) != kafka.ErrConflict {
+			t.Errorf("a second loop returned %v", second)
+		}
 		if err := consumer.Close(); err != nil {
 			t.Error(err)
 		}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/kafkatrace/tracing/internal/clientstats"
 )
 
 var (
@@ -40,6 +42,7 @@ type TracedConsumer struct {
 	rebalanced atomic.Uint64    // calls of the rebalance callback
 	consuming  atomic.Bool      // a Consume or ConsumeBatch is running
 	open       openProcess      // with WithProcessSpanUntilNextPoll
+	stats      *statistics
 
 	gate    *gate
 	closing chan struct{} // closed once closing has begun
@@ -57,6 +60,7 @@ func NewConsumer(conf *kafka.ConfigMap, opts ...Option) (*TracedConsumer, error)
 		return nil, err
 	}
 	c := newConfig(own, opts)
+	c.setStatisticsInterval(own)
 	events := 0
 	if !c.disabled {
 		// The client's channel only hands over to ours, which has the size
@@ -99,6 +103,7 @@ func newConsumer(consumer *kafka.Consumer, c *config, events int) *TracedConsume
 	t.receiveBatch = t.newBatchOperation(OperationReceive)
 	t.processBatch = t.newBatchOperation(OperationProcess)
 	t.committing = t.newOperation(OperationCommit)
+	t.stats = newStatistics(c, consumer, clientstats.Consumer)
 	if c.disabled || consumer.Events() == nil {
 		t.events = consumer.Events()
 		close(t.done)
@@ -137,7 +142,7 @@ func (c *TracedConsumer) poll(timeout time.Duration) (event kafka.Event, open bo
 	}
 	defer c.gate.leave()
 	var deadline time.Time
-	if timeout > pollSlice {
+	if timeout > pollSlice || c.stats.hides() {
 		deadline = time.Now().Add(timeout)
 	}
 	rebalanced := c.rebalanced.Load()
@@ -151,6 +156,10 @@ func (c *TracedConsumer) poll(timeout time.Duration) (event kafka.Event, open bo
 		}
 		// Rounded up: a wait of less than a millisecond must not become none.
 		event = c.Consumer.Poll(int((slice + time.Millisecond - 1) / time.Millisecond))
+		own := c.stats.take(event)
+		if own {
+			event = nil // what is behind it does not wait for the next poll
+		}
 		if event != nil || c.rebalanced.Load() != rebalanced {
 			return event, true
 		}
@@ -159,10 +168,10 @@ func (c *TracedConsumer) poll(timeout time.Duration) (event kafka.Event, open bo
 				return nil, true
 			}
 			left := time.Until(deadline)
-			if left <= 0 {
+			if left <= 0 && !own {
 				return nil, true
 			}
-			slice = min(left, pollSlice)
+			slice = max(0, min(left, pollSlice))
 		}
 	}
 }
@@ -174,9 +183,6 @@ func (c *TracedConsumer) poll(timeout time.Duration) (event kafka.Event, open bo
 // closed, also while it waits. Other events are dropped.
 func (c *TracedConsumer) ReadMessage(timeout time.Duration) (*kafka.Message, error) {
 	c.handled()
-	if c.Consumer.IsClosed() {
-		return nil, errClosed()
-	}
 	start := c.metrics.now(context.Background())
 	deadline := time.Now().Add(timeout)
 	left := timeout
@@ -228,6 +234,9 @@ func (c *TracedConsumer) forwardEvents() {
 	defer close(c.events)
 	start := c.metrics.now(context.Background())
 	for event := range c.Consumer.Events() {
+		if c.stats.take(event) {
+			continue
+		}
 		// Only this goroutine sends: where there is room now there is room below.
 		if c.gate.closed() && len(c.events) == cap(c.events) {
 			continue // it is never handed over, so it was never received
@@ -352,5 +361,6 @@ func (c *TracedConsumer) Close() error {
 	// callback, which may commit.
 	err := c.Consumer.Close()
 	<-c.done
+	c.stats.close()
 	return err
 }

@@ -24,9 +24,10 @@ type forwarder struct {
 	flushes atomic.Int32
 	flush   chan struct{} // a Flush has begun
 
-	queue     []delivery // taken while the application does not read
-	exhausted bool       // the client's channel is closed
-	abandoned bool       // closing, and the application does not read
+	check     *time.Ticker // runs while the application does not read
+	queue     []delivery   // taken meanwhile, behind the one that waits
+	exhausted bool         // the client's channel is closed
+	abandoned bool         // closing, and the application does not read
 }
 
 // delivery is an event on its way to the application.
@@ -44,6 +45,8 @@ func (f *forwarder) init(p *TracedProducer) {
 	f.p = p
 	f.attrs = newAttributeBuffer()
 	f.flush = make(chan struct{}, 1)
+	f.check = time.NewTicker(closedCheck)
+	f.check.Stop()
 }
 
 // run ends when the client closes its channel, be it through our Close or
@@ -59,6 +62,7 @@ func (f *forwarder) run() {
 			f.p.endAbandoned(env)
 		}
 	})
+	f.p.stats.close()
 	close(f.p.events)
 }
 
@@ -66,6 +70,9 @@ func (f *forwarder) run() {
 func (f *forwarder) take(event kafka.Event) delivery {
 	msg, ok := event.(*kafka.Message)
 	if !ok {
+		if f.p.stats.take(event) {
+			return delivery{}
+		}
 		return delivery{event: event, to: f.p.events}
 	}
 	switch opaque := msg.Opaque.(type) {
@@ -76,7 +83,7 @@ func (f *forwarder) take(event kafka.Event) delivery {
 		return delivery{event: msg, to: f.p.events}
 	}
 	// Not sent through us, or through the batch producer, which drops Opaque.
-	if !f.p.deliveryReports {
+	if !f.p.deliveryReports || f.p.leavesOut(msg) {
 		return delivery{}
 	}
 	return delivery{event: msg, to: f.p.events}
@@ -89,7 +96,7 @@ func (f *forwarder) takeReport(msg *kafka.Message, env *envelope) delivery {
 	if d.to == nil {
 		d.to = f.p.events
 	}
-	if env.drop {
+	if env.drop || owner.leavesOut(msg) {
 		d.to = nil
 	}
 	msg.Opaque = env.opaque
@@ -100,8 +107,14 @@ func (f *forwarder) takeReport(msg *kafka.Message, env *envelope) delivery {
 	return d
 }
 
+// leavesOut tells a report that delivery.report.only.error keeps back.
+func (c *config) leavesOut(report *kafka.Message) bool {
+	return c.onlyErrors && report.TopicPartition.Error == nil
+}
+
 // forward passes an event on, and waits until the application takes it.
 func (f *forwarder) forward(d delivery) {
+	defer f.survive()
 	if d.to == nil || f.abandoned {
 		f.forwarded(d)
 		return
@@ -114,6 +127,19 @@ func (f *forwarder) forward(d delivery) {
 	}
 }
 
+// survive is for an application that closes the embedded client, which sends
+// nothing more after that, and then its delivery channels. Otherwise a closed
+// channel is the application's mistake, on which the raw client panics too.
+func (f *forwarder) survive() {
+	if r := recover(); r != nil {
+		if !f.p.Producer.IsClosed() {
+			panic(r)
+		}
+		f.abandoned = true
+		f.queue = nil
+	}
+}
+
 func (f *forwarder) forwarded(d delivery) {
 	if d.owner != nil {
 		d.owner.held.Add(-1)
@@ -122,56 +148,55 @@ func (f *forwarder) forwarded(d delivery) {
 
 // wait is where the forwarder is while the application does not read. It returns
 // once everything that it has taken is passed on, or given up.
-func (f *forwarder) wait(first delivery) {
-	f.queue = append(f.queue, first)
-	check := time.NewTicker(closedCheck)
-	defer check.Stop()
-	for len(f.queue) > 0 {
-		head := f.queue[0]
-		if head.to == nil {
-			f.pop()
-			continue
-		}
+func (f *forwarder) wait(d delivery) {
+	f.check.Reset(closedCheck)
+	defer f.check.Stop()
+	for {
 		var more <-chan kafka.Event
 		if f.flushes.Load() > 0 && !f.exhausted {
 			more = f.p.Producer.Events()
 		}
 		select {
-		case head.to <- head.event:
-			f.pop()
+		case d.to <- d.event:
+			f.forwarded(d)
+			if len(f.queue) == 0 {
+				f.queue = nil
+				return
+			}
+			d, f.queue[0] = f.queue[0], delivery{}
+			f.queue = f.queue[1:]
 		case event, ok := <-more:
 			if !ok {
 				f.exhausted = true
-				break
+			} else if next := f.take(event); next.to != nil {
+				f.queue = append(f.queue, next)
+			} else {
+				f.forwarded(next)
 			}
-			f.queue = append(f.queue, f.take(event))
 		case <-f.flush:
-		case <-check.C:
+		case <-f.check.C:
 			if f.p.Producer.IsClosed() {
-				f.abandon()
+				f.abandon(d)
+				return
 			}
 		case <-f.p.closing:
-			f.abandon()
+			f.abandon(d)
+			return
 		}
 	}
-	f.queue = nil
-}
-
-func (f *forwarder) pop() {
-	f.forwarded(f.queue[0])
-	f.queue[0] = delivery{}
-	f.queue = f.queue[1:]
 }
 
 // abandon gives up forwarding: the producer is being closed and the application
 // does not read. The raw client loses these reports likewise; spans have ended.
 // What comes after the first lost report is not passed on either, or reports
 // would seem to be out of order.
-func (f *forwarder) abandon() {
+func (f *forwarder) abandon(d delivery) {
 	f.abandoned = true
-	for len(f.queue) > 0 {
-		f.pop()
+	f.forwarded(d)
+	for _, d := range f.queue {
+		f.forwarded(d)
 	}
+	f.queue = nil
 }
 
 // Len returns how many messages and requests wait for the broker, and how many

@@ -64,8 +64,8 @@ func (o Operation) kind(linked, batch bool) trace.SpanKind {
 }
 
 // SpanNameFormatter returns the name of the span of an operation. topic is ""
-// where the operation has no single topic. It is called once for each operation
-// and topic, and its result is kept.
+// where the operation has no single topic. Its result is kept for each operation
+// and destination, so it must depend on nothing else.
 type SpanNameFormatter func(op Operation, topic string) string
 
 // KafkaSpanName names spans kafka.{operation}: kafka.publish, kafka.receive and

@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"cmp"
 	"net"
 	"slices"
 	"strconv"
@@ -60,7 +61,7 @@ func WithoutMetrics() Option {
 // and every receive without a span in its context starts a trace of its own.
 // Headers that a message already has are sent as they are.
 func WithoutPropagation() Option {
-	return WithPropagators(propagation.NewCompositeTextMapPropagator())
+	return WithPropagators(noPropagator{})
 }
 
 // WithSpanNameFormatter sets how spans are named: [KafkaSpanName] (the default),
@@ -115,8 +116,8 @@ func WithLegacyAttributes() Option {
 
 // WithMessageKeyFormatter sets how the key of a message becomes the attribute
 // messaging.kafka.message.key. f is called with a non-nil key and only if the
-// span is recording; "" leaves the attribute out. Default: the key itself if it
-// is valid UTF-8, else no attribute.
+// span is recording; "" and what is not valid UTF-8 leave the attribute out.
+// Default: the key itself.
 func WithMessageKeyFormatter(f func(key []byte) string) Option {
 	return optionFunc(func(c *config) { c.formatKey = f })
 }
@@ -166,22 +167,26 @@ func WithPartitionOnMetrics() Option {
 
 // WithConsumerGroup tells the consumer group of a client given to
 // [WrapConsumer], for messaging.consumer.group.name. [NewConsumer] reads it from
-// group.id.
+// group.id; so it does if group is empty.
 func WithConsumerGroup(group string) Option {
-	return optionFunc(func(c *config) { c.consumerGroup = group })
+	return optionFunc(func(c *config) { c.consumerGroup = cmp.Or(group, c.consumerGroup) })
 }
 
 // WithClientID tells the client id, for messaging.client.id. Default: client.id
 // of the configuration, else the client's own name, such as rdkafka#producer-1.
 func WithClientID(id string) Option {
-	return optionFunc(func(c *config) { c.clientID = id })
+	return optionFunc(func(c *config) { c.clientID = cmp.Or(id, c.clientID) })
 }
 
 // WithServerAddress tells the address of the Kafka cluster, "host" or
 // "host:port", for server.address and server.port. Default: that of the
 // bootstrap server, if the configuration names exactly one.
 func WithServerAddress(address string) Option {
-	return optionFunc(func(c *config) { c.serverAddress, c.serverPort = splitServer(address) })
+	return optionFunc(func(c *config) {
+		if host, port := splitServer(address); host != "" {
+			c.serverAddress, c.serverPort = host, port
+		}
+	})
 }
 
 // WithDeliveryReports tells whether a client given to [WrapProducer] has

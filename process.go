@@ -16,8 +16,10 @@ import (
 // is neither; otherwise ctx's span is linked. See [WithLinkedTraces] for the
 // strict relation.
 //
-// An error of handle is the span's error. A panic is recorded as error.type panic
-// and goes on. Safe for concurrent use, also after Close.
+// An error of handle is the span's error. Its error.type is Kafka's name of a
+// Kafka error, what a method ErrorType() string of the error returns, or the
+// error's Go type. A panic is recorded as error.type panic and goes on. Safe for
+// concurrent use, also after Close.
 //
 // A nil msg or handle is answered with kafka.ErrInvalidArg.
 func (c *TracedConsumer) Process(ctx context.Context, msg *kafka.Message, handle func(context.Context) error) error {
@@ -81,13 +83,14 @@ func (c *TracedConsumer) continued(ctx context.Context, msg *kafka.Message) cont
 	return extract(ctx, msg, c.current())
 }
 
-// handlerPanic is the error of a process span whose handler panicked.
-type handlerPanic struct{ value any }
+// panicError is the error of a process span whose handler panicked.
+type panicError struct{ value any }
 
-func (p handlerPanic) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+func (p panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
 func setHandlerError(span trace.Span, err error) string {
-	if p, ok := err.(handlerPanic); ok {
+	// A panicError is ours alone; one that a handler wrapped is an error of its own.
+	if p, ok := err.(panicError); ok { //nolint:errorlint // See above.
 		setErrorType(span, errorTypePanic, p.Error())
 		return errorTypePanic
 	}
@@ -107,7 +110,7 @@ func runHandler(ctx context.Context, handle func(context.Context) error, end fun
 			end(nil)
 			return
 		}
-		end(handlerPanic{value: value})
+		end(panicError{value: value})
 		panic(value)
 	}()
 	err = handle(ctx)

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"github.com/kafkatrace/tracing/internal/clientstats"
 )
 
 var (
@@ -42,6 +44,7 @@ type TracedProducer struct {
 	held      atomic.Int64 // messages whose report has not been forwarded
 	forwarder forwarder
 	channel   channelProducer
+	stats     *statistics
 
 	gate    *gate
 	closing chan struct{} // closed once closing has begun
@@ -70,6 +73,7 @@ func NewProducer(conf *kafka.ConfigMap, opts ...Option) (*TracedProducer, error)
 		return newProducer(p, c, 0, 0), nil
 	}
 
+	c.setStatisticsInterval(own)
 	events := replaceSize(own, "go.events.channel.size", handOverSlots, 1_000_000)
 	queue := 1_000_000
 	if !c.batchProducer {
@@ -83,6 +87,10 @@ func NewProducer(conf *kafka.ConfigMap, opts ...Option) (*TracedProducer, error)
 		// without a delivery channel are mixed while this is off. Those that
 		// the application does not want are dropped by the forwarder.
 		own["go.delivery.reports"] = true
+	}
+	if c.onlyErrors {
+		// Likewise: a span ends with its report.
+		own[onlyErrorsKey] = false
 	}
 	p, err := kafka.NewProducer(&own)
 	if err != nil {
@@ -130,6 +138,7 @@ func newProducer(p *kafka.Producer, c *config, events, queue int) *TracedProduce
 	}
 	t.events = make(chan kafka.Event, events)
 	t.channel.size = queue
+	t.stats = newStatistics(c, p, clientstats.Producer)
 	t.forwarder.init(t)
 	go t.forwarder.run()
 	return t
@@ -154,8 +163,9 @@ func (p *TracedProducer) Produce(msg *kafka.Message, deliveryChan chan kafka.Eve
 
 // ProduceContext is Produce with the context of the publish span: its span is the
 // parent, and its baggage travels with the message. A ctx without a span, or a
-// nil one, counts as none given, see [TracedProducer.Produce]. The end of ctx
-// does not take back a message that has been enqueued.
+// nil one, counts as none given, see [TracedProducer.Produce]. The end of ctx has
+// no effect, before or after: as the client's own call this one only enqueues.
+// [TracedProducer.Send] waits, and minds ctx.
 func (p *TracedProducer) ProduceContext(ctx context.Context, msg *kafka.Message, deliveryChan chan kafka.Event) error {
 	if !p.gate.enter() {
 		return errClosed()

@@ -16,10 +16,28 @@ import (
 type propagator struct {
 	propagation.TextMapPropagator
 	fields []string
+	off    bool // it does nothing
 }
 
 func newPropagator(p propagation.TextMapPropagator) *propagator {
-	return &propagator{TextMapPropagator: p, fields: p.Fields()}
+	return &propagator{TextMapPropagator: p, fields: p.Fields(), off: propagatesNothing(p)}
+}
+
+// noPropagator is the propagator of [WithoutPropagation]. It is known by its type:
+// an application's own may list no fields and propagate all the same.
+type noPropagator struct{}
+
+func (noPropagator) Inject(context.Context, propagation.TextMapCarrier) {}
+
+func (noPropagator) Extract(ctx context.Context, _ propagation.TextMapCarrier) context.Context {
+	return ctx
+}
+
+func (noPropagator) Fields() []string { return nil }
+
+func propagatesNothing(p propagation.TextMapPropagator) bool {
+	_, nothing := p.(noPropagator)
+	return nothing
 }
 
 // owns reports whether key is one of the propagator's header names.
@@ -54,11 +72,12 @@ func (g *globalPropagator) current() *propagator {
 	if p := g.set.Load(); p != nil {
 		return p
 	}
-	if p := newPropagator(g.global); len(p.fields) > 0 {
-		g.set.Store(p)
-		return p
+	if len(g.global.Fields()) == 0 {
+		return w3c
 	}
-	return w3c
+	p := newPropagator(g.global)
+	g.set.Store(p)
+	return p
 }
 
 // outgoing is the message that is handed to the client in place of the
@@ -83,7 +102,7 @@ func newOutgoing(msg *kafka.Message) *outgoing {
 // of p that a previous hop left there: a stale tracestate or baggage must not
 // survive. Other headers keep their order and their duplicates.
 func (o *outgoing) inject(ctx context.Context, p *propagator) {
-	if len(p.fields) == 0 {
+	if p.off {
 		return
 	}
 	for _, h := range o.msg.Headers {
@@ -126,7 +145,8 @@ func (o *outgoing) Set(key, value string) {
 			kept = append(kept, h)
 		}
 	}
-	o.headers = append(kept, header)
+	kept = append(kept, header)
+	o.headers = kept
 }
 
 // received is what this library leaves in the Opaque of a consumed message: the
@@ -175,7 +195,7 @@ func (r *received) context(ctx context.Context, msg *kafka.Message) context.Cont
 }
 
 func extract(ctx context.Context, msg *kafka.Message, p *propagator) context.Context {
-	if len(msg.Headers) == 0 || len(p.fields) == 0 {
+	if len(msg.Headers) == 0 || p.off {
 		return ctx
 	}
 	return p.Extract(ctx, MessageCarrier{msg: msg})

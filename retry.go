@@ -51,7 +51,8 @@ func IsRetriable(err error) bool {
 // it twice; enable.idempotence prevents that within one attempt only, since each
 // attempt is a new message to the client. And messages that were sent meanwhile
 // overtake the one that is repeated: the order within a partition is lost, with
-// idempotence or without.
+// idempotence or without. The client looks for messages that have timed out about
+// once a second, so a shorter message.timeout.ms does not make attempts shorter.
 func WithRetry(policy RetryPolicy) SendOption {
 	return sendOptionFunc(func(c *sendConfig) { c.retry = &policy })
 }

@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"strings"
 	"sync"
@@ -173,13 +174,18 @@ func setError(span trace.Span, err error) string {
 		return ""
 	}
 	t := errorType(err)
-	setErrorType(span, t, err.Error())
+	if span.IsRecording() {
+		// Not err.Error(), which panics for a nil pointer in err; fmt does not.
+		setErrorType(span, t, fmt.Sprint(err))
+	}
 	return t
 }
 
 func setErrorType(span trace.Span, errorType, description string) {
 	if span.IsRecording() {
-		span.SetStatus(codes.Error, description)
+		// A decoder's error may quote what it could not decode, and exporters refuse
+		// a whole batch for one text that is not UTF-8.
+		span.SetStatus(codes.Error, strings.ToValidUTF8(description, "\ufffd"))
 		span.SetAttributes(semconv.ErrorTypeKey.String(errorType))
 	}
 }

@@ -9,7 +9,8 @@ import (
 // WithTransactionSpans makes a span of every InitTransactions,
 // SendOffsetsToTransaction, CommitTransaction and AbortTransaction, in the
 // context that the call is given. Default: none. BeginTransaction is local to the
-// client and has none.
+// client and has none. A producer that has been fenced refuses messages with
+// kafka.ErrFatal; GetFatalError says why.
 func WithTransactionSpans() Option {
 	return optionFunc(func(c *config) { c.transactionSpans = true })
 }
