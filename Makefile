@@ -4,7 +4,6 @@ SHELL := /bin/bash
 
 GOLANGCI_LINT_VERSION := v2.12.2
 FUZZTIME ?= 10s
-BENCH ?= .
 
 # The modules that go.work joins, "." first.
 MODULES := $(shell sed -n 's|^[[:space:]]*\(\.[^[:space:]]*\)$$|\1|p' go.work)
@@ -27,6 +26,7 @@ build: ## Compile every module, the examples too
 .PHONY: test
 test: ## Run the tests that need no service, with the race detector
 	$(call each,go test -race ./...)
+	cd bench && go test -run Allocations . # Not under -race, which makes pools forget.
 
 # One package at a time (-p 1): each starts brokers of its own.
 .PHONY: integration
@@ -85,9 +85,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 		done; \
 	done
 
+# For a figure to mean something the machine should have nothing else to do.
 .PHONY: bench
-bench: ## Run the benchmarks that match BENCH (all)
-	$(call each,go test -run '^$$' -bench '$(BENCH)' -benchmem ./...)
+bench: ## Measure the cost of tracing; writes bench/RESULTS.md and the README's table
+	go run ./bench -write
 
 .PHONY: clean
 clean: ## Remove what was downloaded and built

@@ -136,7 +136,7 @@ func TestProcessBatchLinksEachContextOnce(t *testing.T) {
 	} {
 		var got []string
 		for _, kv := range links[i].Attributes {
-			got = append(got, fmt.Sprintf("{%s %s}", kv.Key, kv.Value.Emit()))
+			got = append(got, fmt.Sprintf("{%s %s}", kv.Key, kv.Value.String()))
 		}
 		if fmt.Sprint(got) != want {
 			t.Errorf("link %d: %v, want %s", i, got, want)

@@ -203,7 +203,6 @@ func TestConsumePanicGoesOn(t *testing.T) {
 
 // The end of ctx and Close, before a message, between and within handlers.
 func TestConsumeCleanExits(t *testing.T) {
-	t.Parallel()
 	c := newCluster(t)
 	topic := c.topic(1)
 

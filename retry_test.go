@@ -96,7 +96,6 @@ func TestRetryUntilDelivered(t *testing.T) {
 }
 
 func TestRetryGivesUp(t *testing.T) {
-	t.Parallel()
 	c := newCluster(t)
 	topic := c.topic(1)
 	p := c.producer(kafka.ConfigMap{"message.max.bytes": 1000})

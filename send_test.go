@@ -251,7 +251,7 @@ func TestSendBatchReportsEachMessage(t *testing.T) {
 func attributeOf(s sdktrace.ReadOnlySpan, key string) string {
 	for _, kv := range s.Attributes() {
 		if string(kv.Key) == key {
-			return kv.Value.Emit()
+			return kv.Value.String()
 		}
 	}
 	return ""

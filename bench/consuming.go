@@ -22,9 +22,9 @@ type poller interface {
 // consuming is polling for messages that a traced producer has sent.
 func consuming() workload {
 	w := workload{name: "poll"}
-	add := func(name string, make func(*kafka.ConfigMap) (poller, func(*kafka.Message), error)) {
+	add := func(name string, open func(*kafka.ConfigMap) (poller, func(*kafka.Message), error)) {
 		w.variants = append(w.variants, variant{name: name, prepare: func(messages int) (func() error, func(), error) {
-			return preparePoll(messages, make)
+			return preparePoll(messages, open)
 		}})
 	}
 	raw := func(conf *kafka.ConfigMap) (poller, func(*kafka.Message), error) {
@@ -55,7 +55,7 @@ func consuming() workload {
 	return w
 }
 
-func preparePoll(messages int, make func(*kafka.ConfigMap) (poller, func(*kafka.Message), error)) (func() error, func(), error) {
+func preparePoll(messages int, open func(*kafka.ConfigMap) (poller, func(*kafka.Message), error)) (func() error, func(), error) {
 	cluster, err := kafka.NewMockCluster(1)
 	if err != nil {
 		return nil, nil, err
@@ -74,7 +74,7 @@ func preparePoll(messages int, make func(*kafka.ConfigMap) (poller, func(*kafka.
 		return nil, nil, err
 	}
 	p.close()
-	c, received, err := make(&kafka.ConfigMap{
+	c, received, err := open(&kafka.ConfigMap{
 		"bootstrap.servers": cluster.BootstrapServers(), "log_level": 0,
 		"group.id": "bench", "enable.auto.commit": false,
 		"queued.min.messages": 1_000_000, "fetch.wait.max.ms": 10,

@@ -36,9 +36,9 @@ func producing(events bool) workload {
 		name = "produce, `Events()`"
 	}
 	w := workload{name: name}
-	add := func(name string, make func(conf *kafka.ConfigMap) (producer, error)) {
+	add := func(name string, open func(conf *kafka.ConfigMap) (producer, error)) {
 		w.variants = append(w.variants, variant{name: name, prepare: func(messages int) (func() error, func(), error) {
-			return prepareProduce(messages, events, make)
+			return prepareProduce(messages, events, open)
 		}})
 	}
 	add("raw client", rawProducer(nil))
@@ -61,7 +61,7 @@ func sampling(s sdktrace.Sampler) tracing.Option {
 	return tracing.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSampler(s)))
 }
 
-func prepareProduce(messages int, events bool, make func(*kafka.ConfigMap) (producer, error)) (func() error, func(), error) {
+func prepareProduce(messages int, events bool, open func(*kafka.ConfigMap) (producer, error)) (func() error, func(), error) {
 	cluster, err := kafka.NewMockCluster(1)
 	if err != nil {
 		return nil, nil, err
@@ -69,7 +69,7 @@ func prepareProduce(messages int, events bool, make func(*kafka.ConfigMap) (prod
 	if err := cluster.CreateTopic(topic, 1, 1); err != nil {
 		return nil, nil, err
 	}
-	p, err := make(&kafka.ConfigMap{
+	p, err := open(&kafka.ConfigMap{
 		"bootstrap.servers": cluster.BootstrapServers(), "linger.ms": 5, "log_level": 0,
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ type row struct {
 func newTable(w workload, samples [][]sample) table {
 	t := table{name: w.name}
 	for i, v := range w.variants {
-		var ratios []float64
+		ratios := make([]float64, 0, len(samples[i]))
 		for round, s := range samples[i] {
 			ratios = append(ratios, float64(s.cpu)/float64(samples[0][round].cpu))
 		}
@@ -94,7 +95,7 @@ func moduleDir() (string, error) {
 			return dir, nil
 		}
 	}
-	return "", fmt.Errorf("run it in the repository's root")
+	return "", errors.New("run it in the repository's root")
 }
 
 // replaceInFile replaces what is between the named markers of a file.
