@@ -197,7 +197,7 @@ func TestProducerRule07ApplicationClosesTheEmbeddedClient(t *testing.T) {
 					t.Errorf("Flush returned %d, Len is %d", left, p.Len())
 				}
 				returns(t, "Close", p.Close)
-				published := slices.DeleteFunc(c.errorTypes("kafka.publish"), func(s string) bool { return s == "_STATE" })
+				published := slices.DeleteFunc(c.publishErrorTypes(), func(s string) bool { return s == "_STATE" })
 				if len(published) != n {
 					t.Errorf("%d spans ended, want %d", len(published), n)
 				}

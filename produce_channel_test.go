@@ -200,7 +200,7 @@ func TestProducerRule09BatchProducer(t *testing.T) {
 					t.Errorf("report %+v", got)
 				}
 			}
-			if got := c.errorTypes("kafka.publish"); len(got) != n || slices.ContainsFunc(got, func(s string) bool { return s != "" }) {
+			if got := c.publishErrorTypes(); len(got) != n || slices.ContainsFunc(got, func(s string) bool { return s != "" }) {
 				t.Errorf("%d spans with error types %q, want %d successes", len(got), got, n)
 			}
 			// Produce is as ever.

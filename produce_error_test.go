@@ -5,10 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/kafkatrace/tracing"
 )
@@ -59,7 +57,6 @@ func TestProducerRule05RefusedMessages(t *testing.T) {
 				t.Fatalf("refused with %v, want code %v", err, test.code)
 			}
 			if !test.crashes {
-				//nolint:errorlint // The very same value is what is asked for.
 				if want := raw.Produce(test.msg, make(chan kafka.Event, 1)); err != want {
 					t.Errorf("refused with %v, the raw client's error is %v", err, want)
 				}
@@ -85,7 +82,7 @@ func TestProducerRule05RefusedMessages(t *testing.T) {
 					t.Errorf("status %v", got)
 				}
 			}
-			if got := c.errorTypes("kafka.publish"); !slices.Equal(got, want) {
+			if got := c.publishErrorTypes(); !slices.Equal(got, want) {
 				t.Errorf("spans with error types %q, want %q", got, want)
 			}
 			durations, sent := c.publishMetrics()
@@ -243,63 +240,5 @@ func TestProducerRule12NoOffsetWithoutAcknowledgement(t *testing.T) {
 	}
 	if partition := spanAttribute(span, "messaging.destination.partition.id"); partition != "0" {
 		t.Errorf("partition attribute %q, want 0", partition)
-	}
-}
-
-// What ends the process in the raw client.
-func TestProducerRule13AfterClose(t *testing.T) {
-	t.Parallel()
-	for name, opts := range map[string][]tracing.Option{
-		"traced": nil,
-		"off":    {tracing.WithoutTracing(), tracing.WithoutMetrics(), tracing.WithoutPropagation()},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := newCluster(t)
-			topic := c.topic(1)
-			p := c.producer(nil, opts...)
-			p.Close()
-			for _, err := range []error{
-				p.Produce(message(topic, "v"), nil),
-				p.Produce(nil, nil),
-				p.ProduceContext(trace.ContextWithSpanContext(t.Context(), trace.SpanContext{}), message(topic, "v"), make(chan kafka.Event)),
-				p.Purge(kafka.PurgeQueue),
-				p.InitTransactions(t.Context()),
-			} {
-				if code(t, err) != kafka.ErrState {
-					t.Errorf("error %v, want that of a closed client", err)
-				}
-			}
-			if n := p.Len(); n != 0 {
-				t.Errorf("Len is %d", n)
-			}
-			start := time.Now()
-			if n := p.Flush(60_000); n != 0 || time.Since(start) > 10*time.Second {
-				t.Errorf("Flush returned %d after %v", n, time.Since(start))
-			}
-			if !p.IsClosed() {
-				t.Error("IsClosed is false")
-			}
-		})
-	}
-}
-
-// The client panics on the first message if librdkafka finds the topic's
-// configuration invalid, as here, where linger.ms is not below the timeout.
-func TestProducerRule13InvalidTopicConfiguration(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t)
-	topic := c.topic(1)
-	p := c.producer(kafka.ConfigMap{"transactional.id": "till-1", "linger.ms": 60_000})
-	for range 2 {
-		if err := p.Produce(message(topic, "v"), nil); code(t, err) != kafka.ErrInvalidArg {
-			t.Errorf("error %v, want an invalid argument", err)
-		}
-	}
-	if n := p.Len(); n != 0 {
-		t.Errorf("Len is %d", n)
-	}
-	if got := c.errorTypes("kafka.publish"); !slices.Equal(got, []string{"_INVALID_ARG", "_INVALID_ARG"}) {
-		t.Errorf("spans with error types %q", got)
 	}
 }

@@ -55,10 +55,10 @@ type TracedProducer struct {
 // errors are those of kafka.NewProducer, and kafka.ErrInvalidArg for what would
 // make it panic (a nil conf, a negative channel size). conf is not changed.
 //
-// Client id, server address, go.delivery.reports and go.batch.producer are read
-// from conf. With go.batch.producer the client drops the headers and Opaque of
-// what is sent through ProduceChannel: those messages carry no context, and
-// their publish spans end when they are handed over.
+// Client id, server address, go.delivery.reports, delivery.report.only.error and
+// go.batch.producer are read from conf. With go.batch.producer the client drops
+// the headers and Opaque of what is sent through ProduceChannel: those messages
+// carry no context, and their publish spans end when they are handed over.
 func NewProducer(conf *kafka.ConfigMap, opts ...Option) (*TracedProducer, error) {
 	own, err := cloneConfig(conf)
 	if err != nil {

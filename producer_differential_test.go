@@ -105,6 +105,8 @@ var scripts = map[string]script{
 		for n := range 5 {
 			o.produce(o.message(n), -1)
 		}
+		// The client's Flush polls beside its poller and may change their order.
+		eventually(o.t, "all are reported", func() bool { return len(o.p.Events()) == 5 })
 		o.note("flush: %d", o.p.Flush(500))
 		o.note("len: %d", o.p.Len())
 		o.reports(-1, 5)

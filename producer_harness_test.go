@@ -98,11 +98,11 @@ func code(t *testing.T, err error) kafka.ErrorCode {
 	return e.Code()
 }
 
-// errorTypes are the error.type of all ended spans of a name, sorted; "" is
+// publishErrorTypes are the error.type of all ended publish spans, sorted; "" is
 // success.
-func (c *cluster) errorTypes(name string) []string {
+func (c *cluster) publishErrorTypes() []string {
 	var types []string
-	for _, s := range c.ended(name) {
+	for _, s := range c.ended("kafka.publish") {
 		types = append(types, spanAttribute(s, "error.type"))
 	}
 	slices.Sort(types)
@@ -113,7 +113,7 @@ func (c *cluster) errorTypes(name string) []string {
 func spanAttribute(s sdktrace.ReadOnlySpan, key string) string {
 	for _, kv := range s.Attributes() {
 		if string(kv.Key) == key {
-			return kv.Value.Emit()
+			return kv.Value.String()
 		}
 	}
 	return ""

@@ -94,10 +94,18 @@ func (p *TracedProducer) enqueue(ctx context.Context, msg *kafka.Message, report
 	}
 	defer p.gate.leave()
 	if msg == nil || p.disabled {
-		return p.whileQueueFull(ctx, func() error { return p.produce(msg, reports) })
+		err := p.produce(msg, reports)
+		if isQueueFull(err) {
+			err = p.whileQueueFull(ctx, func() error { return p.produce(msg, reports) })
+		}
+		return err
 	}
 	pub := p.begin(ctx, msg, reports)
-	if err := p.whileQueueFull(ctx, func() error { return p.submit(pub) }); err != nil {
+	err := p.submit(pub)
+	if isQueueFull(err) {
+		err = p.whileQueueFull(ctx, func() error { return p.submit(pub) })
+	}
+	if err != nil {
 		p.refuse(pub, err)
 		return err
 	}
@@ -105,24 +113,23 @@ func (p *TracedProducer) enqueue(ctx context.Context, msg *kafka.Message, report
 	return nil
 }
 
-// whileQueueFull repeats a call that fails because the local queue is full, until
-// ctx ends or the producer is being closed.
+// whileQueueFull repeats a call that failed because the local queue is full, until
+// it does not, ctx ends or the producer is being closed.
 func (p *TracedProducer) whileQueueFull(ctx context.Context, call func() error) error {
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(queueFullPause)
 	defer timer.Stop()
-	for pause := queueFullPause; ; pause = min(2*pause, queueFullPauseMax) {
-		err := call()
-		if !isQueueFull(err) {
-			return err
-		}
-		timer.Reset(pause)
+	for pause := queueFullPause; ; timer.Reset(pause) {
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			return fmt.Errorf("tracing: the local queue stayed full: %w", ctx.Err())
 		case <-p.closing:
+			return kafka.NewError(kafka.ErrQueueFull, "", false)
+		}
+		if err := call(); !isQueueFull(err) {
 			return err
 		}
+		pause = min(2*pause, queueFullPauseMax)
 	}
 }
 

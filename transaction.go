@@ -47,7 +47,8 @@ func (p *TracedProducer) AbortTransaction(ctx context.Context) error {
 }
 
 // transact calls the client, and makes a span of it if asked to. The client is
-// given the caller's ctx, nil included: nil means something to it.
+// given the caller's ctx, nil included: nil means something to it. Close waits for
+// the call, which its ctx bounds: the client would not survive the alternative.
 func (p *TracedProducer) transact(ctx context.Context, op Operation, call func(context.Context) error) error {
 	if !p.gate.enter() {
 		return errClosed()

@@ -226,6 +226,9 @@ func TestParsePassesOverTheUnexpected(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		if s, err := Parse([]byte(text), Consumer); err != nil || s.Client.Time.Value != 7 || len(s.Partitions) != 0 {
+			t.Errorf("%s: as a consumer's: %+v, %v", name, s, err)
+		}
 		if got, want := strings.Join(render(s, Producer), ", "), "sent.messages  5, statistics.timestamp  7"; got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
