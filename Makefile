@@ -26,15 +26,16 @@ build: ## Compile every module, the examples too
 .PHONY: test
 test: ## Run the tests that need no service, with the race detector
 	$(call each,go test -race ./...)
+	cd test && go test -race -count=1 . ./dashboard # go test does not see that files outside of the module have changed.
 	cd bench && go test -run Allocations . # Not under -race, which makes pools forget.
 
 # One package at a time (-p 1): each starts brokers of its own.
 .PHONY: integration
-integration: services ## Run the tests against a real Kafka and collector (KAFKA_BOOTSTRAP_SERVERS: that Kafka)
+integration: services ## Run the tests against a real Kafka, collector and Prometheus (KAFKA_BOOTSTRAP_SERVERS: that Kafka)
 	cd test && go test -race -tags integration -count=1 -timeout 15m -p 1 ./...
 
 .PHONY: services
-services: ## Install the Kafka and the collector that the integration tests start
+services: ## Install Kafka, the collector and Prometheus, which the integration tests start
 	@go run ./test/cmd/services
 
 .PHONY: kafka
@@ -47,8 +48,9 @@ vet: ## Run go vet
 	cd test && go vet -tags integration ./...
 
 .PHONY: lint
+lint: export GOLANGCI_LINT_CACHE = $(CURDIR)/.cache/golangci-lint
 lint: $(LINT) ## Run golangci-lint, which also checks the formatting
-	$(call each,$(LINT) run --config $(CURDIR)/.golangci.yml ./...)
+	$(call each,$(LINT) run --allow-parallel-runners --config $(CURDIR)/.golangci.yml ./...)
 
 .PHONY: fmt
 fmt: $(LINT) ## Format the code

@@ -16,6 +16,7 @@ import (
 	"github.com/kafkatrace/tracing/test/collectortest"
 	"github.com/kafkatrace/tracing/test/internal/cache"
 	"github.com/kafkatrace/tracing/test/kafkatest"
+	"github.com/kafkatrace/tracing/test/prometheustest"
 )
 
 // compose loads docker-compose.yml as `docker compose config` does, with every profile on: unknown keys, services that
@@ -39,9 +40,20 @@ func compose(t *testing.T) (root string, project *types.Project) {
 
 func TestComposeServices(t *testing.T) {
 	_, project := compose(t)
-	for _, name := range []string{"kafka", "topics", "otel-collector", "jaeger"} {
+	for _, name := range []string{"kafka", "topics", "otel-collector", "jaeger", "prometheus", "grafana"} {
 		if _, ok := project.Services[name]; !ok {
 			t.Errorf("no service %s", name)
+		}
+	}
+}
+
+// Who does not ask for the metrics profile gets what there was before it.
+func TestComposeProfiles(t *testing.T) {
+	_, project := compose(t)
+	for name, service := range project.Services {
+		metrics := name == "prometheus" || name == "grafana"
+		if got := slices.Equal(service.Profiles, []string{"metrics"}); got != metrics || !metrics && len(service.Profiles) > 0 {
+			t.Errorf("service %s has the profiles %v", name, service.Profiles)
 		}
 	}
 }
@@ -71,6 +83,7 @@ func TestComposeImagesAreTheTestedVersions(t *testing.T) {
 		"kafka":          "apache/kafka:" + kafka,
 		"topics":         "apache/kafka:" + kafka,
 		"otel-collector": "otel/opentelemetry-collector-contrib:" + collector,
+		"prometheus":     "prom/prometheus:v" + prometheustest.Version,
 	} {
 		if got := project.Services[service].Image; got != image {
 			t.Errorf("service %s: image %s, want %s", service, got, image)
@@ -91,6 +104,7 @@ func TestComposePortsAreOnLoopback(t *testing.T) {
 	}
 	for name, ports := range map[string][]string{
 		"kafka": {"9092"}, "otel-collector": {"4317", "4318"}, "jaeger": {"16686"},
+		"prometheus": {"9090"}, "grafana": {"3000"},
 	} {
 		if !slices.Equal(published[name], ports) {
 			t.Errorf("service %s: published ports %v, want %v", name, published[name], ports)

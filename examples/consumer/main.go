@@ -1,5 +1,5 @@
 // Consumer handles the orders of a Kafka topic, each within a span of the trace
-// that the producer began, and exports its spans by OTLP:
+// that the producer began, and exports its spans and metrics by OTLP:
 //
 //	go run ./examples/consumer
 //
@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"go.opentelemetry.io/otel/trace"
@@ -52,6 +53,7 @@ func run(ctx context.Context, args []string) (err error) {
 	brokers := flags.String("brokers", cmp.Or(os.Getenv("KAFKA_BOOTSTRAP_SERVERS"), "localhost:9092"), "bootstrap servers")
 	topic := flags.String("topic", cmp.Or(os.Getenv("KAFKA_TOPIC"), "orders"), "topic to consume")
 	group := flags.String("group", cmp.Or(os.Getenv("KAFKA_GROUP"), "billing"), "consumer group")
+	statistics := flags.Duration("statistics-interval", 5*time.Second, "how often the client's own metrics are taken")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -62,7 +64,7 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	defer shutdown()
 
-	// The only line that tracing changes: kafka.NewConsumer before.
+	// The only line that tracing changes: kafka.NewConsumer before, and no options.
 	consumer, err := tracing.NewConsumer(&kafka.ConfigMap{
 		"bootstrap.servers":        *brokers,
 		"group.id":                 *group,
@@ -70,7 +72,9 @@ func run(ctx context.Context, args []string) (err error) {
 		"auto.offset.reset":        "earliest",
 		"enable.auto.offset.store": false,  // Consume stores what has been handled
 		"session.timeout.ms":       10_000, // how long the partitions of a killed consumer stay with it
-	})
+		// For the metrics kafka.client.*: the lag, round-trip times.
+		"statistics.interval.ms": int(statistics.Milliseconds()),
+	}, tracing.WithStatisticsMetrics())
 	if err != nil {
 		return err
 	}

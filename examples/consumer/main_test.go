@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,11 @@ func TestRun(t *testing.T) {
 		t.Errorf("offset %d is committed, want %d: next after the last order handled", got, last.Offset+1)
 	}
 
+	for _, name := range []string{"messaging.client.consumed.messages", "messaging.process.duration"} {
+		if !slices.Contains(backend.Metrics(), otlptest.Metric{Service: "order-consumer", Name: name}) {
+			t.Errorf("metric %s is not exported, but %v", name, backend.Metrics())
+		}
+	}
 	failed := 0
 	for _, s := range backend.Spans() {
 		if s.GetName() == "kafka.process" && s.GetStatus().GetMessage() != "" {

@@ -1,5 +1,5 @@
 // Producer sends orders to a Kafka topic, each within the span of a request, and
-// exports its spans by OTLP. Together with the consumer example it makes traces
+// exports its spans and metrics by OTLP. Together with the consumer example it makes traces
 // that span both processes:
 //
 //	go run ./examples/producer -messages 10
@@ -53,6 +53,7 @@ func run(ctx context.Context, args []string) (err error) {
 	topic := flags.String("topic", cmp.Or(os.Getenv("KAFKA_TOPIC"), "orders"), "topic to produce to")
 	messages := flags.Int("messages", 0, "number of orders to send, 0: until stopped")
 	interval := flags.Duration("interval", time.Second, "pause between two orders")
+	statistics := flags.Duration("statistics-interval", 5*time.Second, "how often the client's own metrics are taken")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -63,12 +64,14 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	defer shutdown()
 
-	// The only line that tracing changes: kafka.NewProducer before.
+	// The only line that tracing changes: kafka.NewProducer before, and no options.
 	producer, err := tracing.NewProducer(&kafka.ConfigMap{
 		"bootstrap.servers":  *brokers,
 		"client.id":          "order-producer",
 		"enable.idempotence": true, // retries make no duplicates
-	})
+		// For the metrics kafka.client.*: queues, round-trip times.
+		"statistics.interval.ms": int(statistics.Milliseconds()),
+	}, tracing.WithStatisticsMetrics())
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,12 @@ func TestRun(t *testing.T) {
 	t.Setenv("KAFKA_TOPIC", "not this one")
 	if err := run(t.Context(), []string{"-topic", "shop", "-messages", "5", "-interval", "1ms"}); err != nil {
 		t.Fatal(err)
+	}
+
+	for _, name := range []string{"messaging.client.sent.messages", "messaging.client.operation.duration"} {
+		if !slices.Contains(backend.Metrics(), otlptest.Metric{Service: "order-producer", Name: name}) {
+			t.Errorf("metric %s is not exported, but %v", name, backend.Metrics())
+		}
 	}
 
 	// Every order is there, with its key and the context of its own span.
@@ -60,7 +67,7 @@ func TestRun(t *testing.T) {
 // TestStop checks that what a signal finds on its way is still delivered.
 func TestStop(t *testing.T) {
 	broker := newBroker(t)
-	t.Setenv("OTEL_TRACES_SAMPLER", "always_off")
+	exportNothing(t)
 	if err := broker.CreateTopic("orders", 1, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +83,7 @@ func TestUndelivered(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for the flush timeout")
 	}
-	t.Setenv("OTEL_TRACES_SAMPLER", "always_off")
+	exportNothing(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +93,12 @@ func TestUndelivered(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "2 of 2 orders were not delivered") {
 		t.Errorf("error is %v, want one that says what was not delivered", err)
 	}
+}
+
+func exportNothing(t *testing.T) {
+	t.Helper()
+	t.Setenv("OTEL_TRACES_SAMPLER", "always_off")
+	t.Setenv("OTEL_METRICS_EXPORTER", "none")
 }
 
 func newBroker(t *testing.T) *kafka.MockCluster {

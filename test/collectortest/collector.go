@@ -31,9 +31,9 @@ type Config struct {
 
 // A Collector is a running collector.
 type Collector struct {
-	grpc, http, health string
-	dir                string
-	process            *process.Process
+	grpc, http, health, prometheus string
+	dir                            string
+	process                        *process.Process
 }
 
 // Start starts a collector and returns when its health check says that it is ready. The caller must Close it. On Linux
@@ -61,11 +61,11 @@ func Start(ctx context.Context, config Config) (*Collector, error) {
 }
 
 func start(ctx context.Context, binary string, args []string, jaeger string) (_ *Collector, err error) {
-	ports, err := port.Free(3)
+	ports, err := port.Free(4)
 	if err != nil {
 		return nil, err
 	}
-	c := &Collector{grpc: ports[0], http: ports[1], health: ports[2]}
+	c := &Collector{grpc: ports[0], http: ports[1], health: ports[2], prometheus: ports[3]}
 	if c.dir, err = os.MkdirTemp("", "collectortest-"); err != nil {
 		return nil, err
 	}
@@ -77,7 +77,8 @@ func start(ctx context.Context, binary string, args []string, jaeger string) (_ 
 	// Not the caller's context: it ends with the start, the collector goes on.
 	cmd := exec.CommandContext(context.Background(), binary, args...)
 	cmd.Env = append(os.Environ(),
-		"OTLP_GRPC_LISTEN="+c.grpc, "OTLP_HTTP_LISTEN="+c.http, "HEALTH_LISTEN="+c.health, "JAEGER_ENDPOINT="+jaeger)
+		"OTLP_GRPC_LISTEN="+c.grpc, "OTLP_HTTP_LISTEN="+c.http, "HEALTH_LISTEN="+c.health,
+		"PROMETHEUS_LISTEN="+c.prometheus, "JAEGER_ENDPOINT="+jaeger)
 	if c.process, err = process.Start(cmd, c.log()); err != nil {
 		return nil, err
 	}
@@ -111,6 +112,9 @@ func (c *Collector) HTTP() string { return c.http }
 
 // Health returns the URL of the health check.
 func (c *Collector) Health() string { return "http://" + c.health + "/" }
+
+// Prometheus returns the address, host:port, of the Prometheus exporter, which has /metrics.
+func (c *Collector) Prometheus() string { return c.prometheus }
 
 // Log returns what the collector has written so far, the debug exporter's output included.
 func (c *Collector) Log() (string, error) {

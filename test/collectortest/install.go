@@ -3,6 +3,7 @@ package collectortest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -24,7 +25,9 @@ func Install(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir, err := cache.Ensure(ctx, "otelcol-"+version, func(ctx context.Context, dir string) error {
+	// The name has the content in it: a collector with other parts is another collector.
+	name := fmt.Sprintf("otelcol-%s-%.4x", version, sha256.Sum256(builder))
+	dir, err := cache.Ensure(ctx, name, func(ctx context.Context, dir string) error {
 		fmt.Fprintf(os.Stderr, "collectortest: building the OpenTelemetry Collector %s, which takes minutes\n", version)
 		config := filepath.Join(dir, "builder.yaml")
 		if err := os.WriteFile(config, builder, 0o644); err != nil {

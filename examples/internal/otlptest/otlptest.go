@@ -8,7 +8,9 @@ import (
 	"sync"
 	"testing"
 
+	collectormetrics "go.opentelemetry.io/proto/otlp/collector/metrics/v1"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 )
@@ -19,15 +21,19 @@ type Span struct {
 	Service string
 }
 
-// Server keeps the spans that are sent to it.
+// Metric says that a service exported a metric.
+type Metric struct{ Service, Name string }
+
+// Server keeps the spans that are sent to it, and which metrics.
 type Server struct {
 	collector.UnimplementedTraceServiceServer
 
 	// Addr is the host:port that the server listens on.
 	Addr string
 
-	mu    sync.Mutex
-	spans []Span
+	mu      sync.Mutex
+	spans   []Span
+	metrics []Metric
 }
 
 // NewServer starts a server that ends with the test.
@@ -40,6 +46,7 @@ func NewServer(tb testing.TB) *Server {
 	s := &Server{Addr: listener.Addr().String()}
 	server := grpc.NewServer()
 	collector.RegisterTraceServiceServer(server, s)
+	collectormetrics.RegisterMetricsServiceServer(server, metrics{server: s})
 	served := make(chan error)
 	go func() { served <- server.Serve(listener) }()
 	tb.Cleanup(func() {
@@ -56,12 +63,7 @@ func (s *Server) Export(_ context.Context, request *collector.ExportTraceService
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, resource := range request.GetResourceSpans() {
-		service := ""
-		for _, kv := range resource.GetResource().GetAttributes() {
-			if kv.GetKey() == "service.name" {
-				service = kv.GetValue().GetStringValue()
-			}
-		}
+		service := serviceName(resource.GetResource())
 		for _, scope := range resource.GetScopeSpans() {
 			for _, span := range scope.GetSpans() {
 				s.spans = append(s.spans, Span{Span: span, Service: service})
@@ -76,4 +78,41 @@ func (s *Server) Spans() []Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.spans)
+}
+
+// metrics is the server's other service.
+type metrics struct {
+	collectormetrics.UnimplementedMetricsServiceServer
+	server *Server
+}
+
+// Export takes metrics from an exporter.
+func (m metrics) Export(_ context.Context, request *collectormetrics.ExportMetricsServiceRequest) (*collectormetrics.ExportMetricsServiceResponse, error) {
+	m.server.mu.Lock()
+	defer m.server.mu.Unlock()
+	for _, resource := range request.GetResourceMetrics() {
+		service := serviceName(resource.GetResource())
+		for _, scope := range resource.GetScopeMetrics() {
+			for _, metric := range scope.GetMetrics() {
+				m.server.metrics = append(m.server.metrics, Metric{Service: service, Name: metric.GetName()})
+			}
+		}
+	}
+	return &collectormetrics.ExportMetricsServiceResponse{}, nil
+}
+
+// Metrics returns the metrics received so far, once for each export.
+func (s *Server) Metrics() []Metric {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.metrics)
+}
+
+func serviceName(resource *resourcepb.Resource) string {
+	for _, kv := range resource.GetAttributes() {
+		if kv.GetKey() == "service.name" {
+			return kv.GetValue().GetStringValue()
+		}
+	}
+	return ""
 }

@@ -20,14 +20,18 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 )
 
-// Setup sets the global tracer provider and propagator, which is where the
-// tracing package looks unless told otherwise. Spans leave in batches by
+// exportInterval is shorter than the SDK's minute: whoever tries an example looks
+// at the dashboard at once.
+const exportInterval = 10 * time.Second
+
+// Setup sets the global providers and the propagator, which is where the tracing
+// package looks unless told otherwise. Spans and metrics leave in batches by
 // OTLP/gRPC, to localhost:4317 without TLS if nothing else is configured.
 //
 // The standard variables are honoured: OTEL_EXPORTER_OTLP_*, OTEL_TRACES_SAMPLER,
-// OTEL_BSP_*, OTEL_RESOURCE_ATTRIBUTES, and OTEL_SERVICE_NAME before the service
-// name given. With OTEL_METRICS_EXPORTER=otlp metrics take the same way; by
-// default they stay here, as not every tracing backend accepts them.
+// OTEL_BSP_*, OTEL_METRIC_EXPORT_*, OTEL_RESOURCE_ATTRIBUTES, and OTEL_SERVICE_NAME
+// before the service name given. OTEL_METRICS_EXPORTER=none keeps the metrics here,
+// for a backend that takes traces alone.
 //
 // The function returned sends what is still in memory, for which it takes five
 // seconds at most. Defer it first, so that it runs last: spans that end after it
@@ -42,36 +46,52 @@ func Setup(ctx context.Context, service string) (shutdown func(), err error) {
 
 	res, err := resource.New(ctx,
 		resource.WithTelemetrySDK(),
+		resource.WithService(), // service.instance.id: the series of two instances must not be one
 		resource.WithAttributes(semconv.ServiceName(service)),
 		resource.WithFromEnv()) // after the default name: the later one wins
 	if err != nil {
 		return nil, fmt.Errorf("telemetry resource: %w", err)
 	}
 
-	var traceOptions []otlptracegrpc.Option
-	var metricOptions []otlpmetricgrpc.Option
-	if !configured("ENDPOINT", "INSECURE", "CERTIFICATE") {
-		traceOptions = append(traceOptions, otlptracegrpc.WithInsecure())
-		metricOptions = append(metricOptions, otlpmetricgrpc.WithInsecure())
-	}
-	exporter, err := otlptracegrpc.New(ctx, traceOptions...) // connects later, in the background
+	traceExporter, err := newTraceExporter(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("trace exporter: %w", err)
 	}
-	tracers := sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithBatcher(exporter))
+	tracers := sdktrace.NewTracerProvider(sdktrace.WithResource(res), sdktrace.WithBatcher(traceExporter))
 	otel.SetTracerProvider(tracers)
-	if os.Getenv("OTEL_METRICS_EXPORTER") != "otlp" {
+	if os.Getenv("OTEL_METRICS_EXPORTER") == "none" {
 		return func() { finish(tracers.Shutdown) }, nil
 	}
 
-	metricExporter, err := otlpmetricgrpc.New(ctx, metricOptions...)
+	metricExporter, err := newMetricExporter(ctx)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("metric exporter: %w", err), tracers.Shutdown(ctx))
 	}
+	var readerOptions []sdkmetric.PeriodicReaderOption
+	if os.Getenv("OTEL_METRIC_EXPORT_INTERVAL") == "" {
+		readerOptions = append(readerOptions, sdkmetric.WithInterval(exportInterval))
+	}
 	meters := sdkmetric.NewMeterProvider(sdkmetric.WithResource(res),
-		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metricExporter)))
+		sdkmetric.WithReader(sdkmetric.NewPeriodicReader(metricExporter, readerOptions...)))
 	otel.SetMeterProvider(meters)
 	return func() { finish(tracers.Shutdown, meters.Shutdown) }, nil
+}
+
+// newTraceExporter returns an exporter that connects later, in the background.
+func newTraceExporter(ctx context.Context) (sdktrace.SpanExporter, error) {
+	var options []otlptracegrpc.Option
+	if !configured("TRACES") {
+		options = append(options, otlptracegrpc.WithInsecure())
+	}
+	return otlptracegrpc.New(ctx, options...)
+}
+
+func newMetricExporter(ctx context.Context) (sdkmetric.Exporter, error) {
+	var options []otlpmetricgrpc.Option
+	if !configured("METRICS") {
+		options = append(options, otlpmetricgrpc.WithInsecure())
+	}
+	return otlpmetricgrpc.New(ctx, options...)
 }
 
 // finish has a context of its own, because the program's is over by then.
@@ -85,15 +105,13 @@ func finish(shutdowns ...func(context.Context) error) {
 	}
 }
 
-// configured reports whether the environment says where, or how securely, to
-// connect. Then its word is final, and what it leaves open is the exporter's
+// configured reports whether the environment says where, or how securely, a signal
+// connects. Then its word is final, and what it leaves open is the exporter's
 // default: TLS.
-func configured(names ...string) bool {
-	for _, name := range names {
-		for _, signal := range []string{"", "TRACES_", "METRICS_"} {
-			if os.Getenv("OTEL_EXPORTER_OTLP_"+signal+name) != "" {
-				return true
-			}
+func configured(signal string) bool {
+	for _, name := range []string{"ENDPOINT", "INSECURE", "CERTIFICATE"} {
+		if os.Getenv("OTEL_EXPORTER_OTLP_"+name) != "" || os.Getenv("OTEL_EXPORTER_OTLP_"+signal+"_"+name) != "" {
+			return true
 		}
 	}
 	return false

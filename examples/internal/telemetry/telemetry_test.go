@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,12 +26,14 @@ func TestSetup(t *testing.T) {
 		env     map[string]string
 		service string
 		sampled bool
+		metered bool
 	}{
-		{"defaults", nil, "shop", true},
-		{"service name", map[string]string{"OTEL_SERVICE_NAME": "mine"}, "mine", true},
-		{"resource", map[string]string{"OTEL_RESOURCE_ATTRIBUTES": "service.name=mine"}, "mine", true},
-		{"sampler", map[string]string{"OTEL_TRACES_SAMPLER": "always_off"}, "shop", false},
-		{"ratio", map[string]string{"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}, "shop", false},
+		{"defaults", nil, "shop", true, true},
+		{"service name", map[string]string{"OTEL_SERVICE_NAME": "mine"}, "mine", true, true},
+		{"resource", map[string]string{"OTEL_RESOURCE_ATTRIBUTES": "service.name=mine"}, "mine", true, true},
+		{"sampler", map[string]string{"OTEL_TRACES_SAMPLER": "always_off"}, "shop", false, true},
+		{"ratio", map[string]string{"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0"}, "shop", false, true},
+		{"no metrics", map[string]string{"OTEL_METRICS_EXPORTER": "none"}, "shop", true, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -51,8 +54,20 @@ func TestSetup(t *testing.T) {
 				t.Error("the global propagator does not write traceparent")
 			}
 			span.End()
+			counter, err := otel.Meter("test").Int64Counter("requests")
+			if err != nil {
+				t.Fatal(err)
+			}
+			counter.Add(ctx, 1)
 			shutdown()
 
+			var want []otlptest.Metric
+			if test.metered {
+				want = []otlptest.Metric{{Service: test.service, Name: "requests"}}
+			}
+			if got := backend.Metrics(); !slices.Equal(got, want) {
+				t.Errorf("exported metrics: %v, want %v", got, want)
+			}
 			spans := backend.Spans()
 			if !test.sampled {
 				if len(spans) != 0 {
@@ -76,7 +91,6 @@ func TestUnreachable(t *testing.T) {
 	}
 	_ = listener.Close()
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+listener.Addr().String())
-	t.Setenv("OTEL_METRICS_EXPORTER", "otlp")
 	// Shutdown leaves an export behind that goes on by itself: let none.
 	t.Setenv("OTEL_BSP_EXPORT_TIMEOUT", "500")
 	t.Setenv("OTEL_METRIC_EXPORT_TIMEOUT", "500")
@@ -95,16 +109,23 @@ func TestUnreachable(t *testing.T) {
 
 func TestConfigured(t *testing.T) {
 	clearEnv(t)
-	if configured("ENDPOINT", "INSECURE") {
+	if configured("TRACES") {
 		t.Error("configured by nothing")
 	}
 	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1000")
-	if configured("ENDPOINT", "INSECURE") {
+	if configured("TRACES") {
 		t.Error("a timeout says nothing on where to connect")
 	}
 	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://example.org")
-	if !configured("ENDPOINT", "INSECURE") {
+	if !configured("TRACES") {
 		t.Error("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT has no effect")
+	}
+	if configured("METRICS") {
+		t.Error("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is not for metrics")
+	}
+	t.Setenv("OTEL_EXPORTER_OTLP_INSECURE", "true")
+	if !configured("METRICS") {
+		t.Error("OTEL_EXPORTER_OTLP_INSECURE has no effect")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kafkatrace/tracing/test/collectortest"
 	"github.com/kafkatrace/tracing/test/kafkatest"
+	"github.com/kafkatrace/tracing/test/prometheustest"
 )
 
 func main() {
@@ -22,7 +23,7 @@ func main() {
 }
 
 func install(ctx context.Context) error {
-	for _, install := range []func(context.Context) (string, error){kafkatest.Install, collectortest.Install} {
+	for _, install := range []func(context.Context) (string, error){kafkatest.Install, collectortest.Install, prometheustest.Install} {
 		path, err := install(ctx)
 		if err != nil {
 			return err

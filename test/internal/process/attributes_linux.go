@@ -2,8 +2,8 @@ package process
 
 import "syscall"
 
-// attributes puts the child into a group of its own, so that a terminal's Ctrl-C reaches only the test, which then
+// Attributes puts the child into a group of its own, so that a terminal's Ctrl-C reaches only the test, which then
 // stops the child in order. The kernel kills the child when the test process dies, a panic or kill -9 included.
-func attributes() *syscall.SysProcAttr {
+func Attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

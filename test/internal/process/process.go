@@ -27,7 +27,7 @@ func Start(cmd *exec.Cmd, log string) (*Process, error) {
 	}
 	defer func() { _ = out.Close() }() // The child has its own descriptor.
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = attributes()
+	cmd.SysProcAttr = Attributes()
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
