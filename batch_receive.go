@@ -21,9 +21,10 @@ import (
 // no message; a batch that was begun is returned instead. A fatal client error is
 // returned together with the messages that came before it.
 //
-// Messages of a partition that is revoked while the batch is being read stay in
-// it, and go to the partition's new owner as well. That is at least once; inside
-// a transaction compare with the rebalance callback, as examples/exactly-once does.
+// A rebalance ends a batch that was begun: none of its messages was read after it.
+// Those of a partition that was revoked go to the partition's new owner as well.
+// That is at least once; for a transaction compare with the rebalance callback, as
+// examples/exactly-once does.
 //
 // There is one receive span for the batch, which links to the creation context
 // of each message. A message that is processed or forwarded by itself continues
@@ -62,7 +63,8 @@ func (l *loop) nextBatch(ctx context.Context, size int, wait time.Duration) ([]*
 	}
 	began := time.Now()
 	msgs := []*kafka.Message{msg}
-	for err == nil && len(msgs) < size && ctx.Err() == nil {
+	rebalanced := l.c.rebalanced.Load()
+	for err == nil && len(msgs) < size && ctx.Err() == nil && l.c.rebalanced.Load() == rebalanced {
 		left := wait - time.Since(began)
 		if wait > 0 && left <= 0 {
 			break

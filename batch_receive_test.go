@@ -56,6 +56,32 @@ func TestReadBatchWaitsForTheFirstThenForTheRest(t *testing.T) {
 	}
 }
 
+func TestReadBatchEndsAtARebalance(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	topic := c.topic(1)
+	c.fill(topic, 1)
+	consumer := c.member(topic, nil)
+	batches := make(chan []*kafka.Message, 1)
+	go func() {
+		msgs, err := consumer.ReadBatch(context.Background(), 10, time.Hour)
+		if err != nil {
+			t.Error(err)
+		}
+		batches <- msgs
+	}()
+	eventually(t, "the batch has begun", func() bool {
+		at, err := consumer.Position([]kafka.TopicPartition{{Topic: &topic, Partition: 0}})
+		return err == nil && at[0].Offset == 1
+	})
+	if err := consumer.Unsubscribe(); err != nil {
+		t.Fatal(err)
+	}
+	if msgs := receiveEvent(t, batches); len(msgs) != 1 {
+		t.Errorf("%d messages", len(msgs))
+	}
+}
+
 // A message of a batch that is forwarded, or processed by itself, continues its
 // own trace, with the propagator of the consumer.
 func TestMessagesOfABatchContinueTheirOwnTraces(t *testing.T) {

@@ -44,9 +44,12 @@ type shipper struct {
 	abortEvery   int
 	transactions int
 
-	// rewind says that what was read after the committed offsets has not been
-	// shipped, and is to be read again by whoever has the partitions now.
-	rewind bool
+	// revoked are the partitions that were revoked, and not assigned again, since
+	// the last batch was asked for. ReadBatch ends at a rebalance, so messages of
+	// theirs are from before.
+	revoked map[int32]bool
+	// back is where to go on reading: what was read from there has not been shipped.
+	back []kafka.TopicPartition
 }
 
 // onRebalance is called from within ReadBatch and Close.
@@ -54,9 +57,14 @@ func (s *shipper) onRebalance(_ *kafka.Consumer, event kafka.Event) error {
 	switch e := event.(type) {
 	case kafka.AssignedPartitions:
 		slog.Info("ready", "partitions", fmt.Sprint(e.Partitions))
+		for _, at := range e.Partitions {
+			delete(s.revoked, at.Partition) // read anew, from the committed offset
+		}
 	case kafka.RevokedPartitions:
 		slog.Info("revoked", "partitions", fmt.Sprint(e.Partitions))
-		s.rewind = true
+		for _, at := range e.Partitions {
+			s.revoked[at.Partition] = true
+		}
 	}
 	return nil
 }
@@ -65,14 +73,14 @@ func (s *shipper) onRebalance(_ *kafka.Consumer, event kafka.Event) error {
 // an error if only a new process can go on.
 func (s *shipper) run(ctx context.Context, size int, wait time.Duration) error {
 	for ctx.Err() == nil {
-		if s.rewind {
-			if err := s.seekToCommitted(); err != nil {
+		if len(s.back) > 0 {
+			if err := s.rewind(); err != nil {
 				slog.Warn("not rewound", "error", err)
 				time.Sleep(retryPause)
 				continue
 			}
-			s.rewind = false
 		}
+		s.revoked = map[int32]bool{}
 		msgs, err := s.consumer.ReadBatch(ctx, size, wait)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -80,9 +88,10 @@ func (s *shipper) run(ctx context.Context, size int, wait time.Duration) error {
 			}
 			return err
 		}
-		if s.rewind {
-			// Partitions were revoked in the midst of the batch: some of its
-			// messages are another member's by now, which ships them.
+		if len(s.revoked) > 0 {
+			// Some of the messages are another member's by now, which ships
+			// them. Those of the other partitions are read again.
+			s.back = firstOffsets(msgs, s.revoked)
 			continue
 		}
 		// A signal must not interrupt the transaction.
@@ -93,7 +102,7 @@ func (s *shipper) run(ctx context.Context, size int, wait time.Duration) error {
 		switch {
 		case errors.As(err, &aborted):
 			slog.Warn("transaction aborted", "messages", len(msgs), "error", aborted.cause)
-			s.rewind = true
+			s.back = firstOffsets(msgs, nil)
 			time.Sleep(retryPause)
 		case err != nil:
 			return err
@@ -190,37 +199,40 @@ func (s *shipper) shipOrder(ctx context.Context, msg *kafka.Message) error {
 	}, nil)
 }
 
-// seekToCommitted makes the consumer go on where the last transaction ended. It
-// asks the group and not its own memory: partitions may have come back after
-// another member has shipped what is in them.
-func (s *shipper) seekToCommitted() error {
-	assigned, err := s.consumer.Assignment()
-	if err != nil || len(assigned) == 0 {
-		return err
-	}
-	offsets, err := s.consumer.Committed(assigned, int(settleTimeout.Milliseconds()))
-	if err != nil {
-		return err
-	}
-	for i, at := range offsets {
-		if at.Offset == kafka.OffsetInvalid { // nothing has ever been committed
-			offsets[i].Offset = kafka.OffsetBeginning
-		}
-	}
-	sought, err := s.consumer.SeekPartitions(offsets)
+// rewind goes back to where reading is to go on. Always to an offset that was read:
+// a seek to a logical one, such as OffsetBeginning, may be overridden by a look-up
+// of librdkafka's that is still under way.
+func (s *shipper) rewind() error {
+	sought, err := s.consumer.SeekPartitions(s.back)
 	if err != nil {
 		return err
 	}
 	for _, at := range sought {
 		var kafkaError kafka.Error
 		if errors.As(at.Error, &kafkaError) && kafkaError.Code() == kafka.ErrState {
-			continue // just assigned and not read yet: it begins where it was committed
+			continue // no longer ours
 		}
 		if at.Error != nil {
 			return fmt.Errorf("seek %v: %w", at, at.Error)
 		}
 	}
+	s.back = nil
 	return nil
+}
+
+// firstOffsets returns, for each partition but those that others have by now, the
+// offset of its first message.
+func firstOffsets(msgs []*kafka.Message, except map[int32]bool) []kafka.TopicPartition {
+	var offsets []kafka.TopicPartition
+	seen := map[int32]bool{}
+	for _, msg := range msgs {
+		at := msg.TopicPartition
+		if !seen[at.Partition] && !except[at.Partition] {
+			offsets = append(offsets, at)
+		}
+		seen[at.Partition] = true
+	}
+	return offsets
 }
 
 // settle repeats a call for as long as the client says that this may help.
