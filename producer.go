@@ -15,10 +15,6 @@ var (
 	_ Producer     = (*kafka.Producer)(nil)
 )
 
-// maxTopicLength is the longest topic name that librdkafka takes. The Go client
-// panics on a longer one.
-const maxTopicLength = 512
-
 // TracedProducer is a [kafka.Producer] that traces every message it sends. It
 // behaves as the producer it embeds, but that every message carries the context
 // of its publish span in its headers; that span ends with the delivery report.
@@ -287,20 +283,4 @@ func (p *TracedProducer) endPublish(env *envelope, tp kafka.TopicPartition, attr
 	s := p.publish.metricTarget(env.topic, tp.Partition).series(errorType)
 	p.metrics.recordOperation(env.ctx, s, env.start)
 	p.metrics.countSent(env.ctx, s)
-}
-
-func topicOf(msg *kafka.Message) string {
-	if msg.TopicPartition.Topic == nil {
-		return ""
-	}
-	return *msg.TopicPartition.Topic
-}
-
-// validTopic returns the topic of a message, or "" if the client refuses it.
-func validTopic(msg *kafka.Message) string {
-	topic := topicOf(msg)
-	if len(topic) > maxTopicLength {
-		return ""
-	}
-	return topic
 }

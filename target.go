@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"go.opentelemetry.io/otel/codes"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
@@ -46,6 +47,26 @@ const maxTargets = 4096
 type destination struct {
 	topic     string
 	partition int32 // unknownPartition if not known or not of interest
+}
+
+// maxTopicLength is the longest topic name that librdkafka takes. The Go client
+// panics on a longer one.
+const maxTopicLength = 512
+
+func topicOf(msg *kafka.Message) string {
+	if msg.TopicPartition.Topic == nil {
+		return ""
+	}
+	return *msg.TopicPartition.Topic
+}
+
+// validTopic returns the topic of a message, or "" if the client refuses it.
+func validTopic(msg *kafka.Message) string {
+	topic := topicOf(msg)
+	if len(topic) > maxTopicLength {
+		return ""
+	}
+	return topic
 }
 
 // operation makes the spans and the series of one operation. What is the same
