@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -204,7 +205,16 @@ func TestStatisticsOfAProducer(t *testing.T) {
 func TestStatisticsLag(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	topic := c.fillTopic("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
+	topic := c.topic(1)
+	batch := make([]*kafka.Message, 10)
+	for i := range batch {
+		batch[i] = message(topic, strconv.Itoa(i))
+	}
+	// One batch of the protocol's, which is fetched as a whole: what the client has
+	// received must not depend on when it is paused.
+	if _, err := c.producer(kafka.ConfigMap{"linger.ms": 500}).SendBatch(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
 	consumer := c.consumer(topic, kafka.ConfigMap{"client.id": "till"}, withStatistics()...)
 	var msgs []*kafka.Message
 	for range 4 {
