@@ -8,6 +8,7 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"go.opentelemetry.io/otel/attribute"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Attributes that the convention does not have, or had before its version 1.25.
@@ -86,6 +87,26 @@ func (c *config) addClient(attrs []attribute.KeyValue) []attribute.KeyValue {
 	return attrs
 }
 
+// describeClient tells a span whose client it is.
+func (c *config) describeClient(span trace.Span) {
+	if span.IsRecording() {
+		span.SetAttributes(c.addClient(nil)...)
+	}
+}
+
+// describe tells a span what its message says of itself, and its offset where that
+// is known.
+func (c *config) describe(span trace.Span, msg *kafka.Message, offset kafka.Offset) {
+	if !span.IsRecording() {
+		return
+	}
+	attrs := newAttributeBuffer()
+	*attrs = c.addMessage(*attrs, msg)
+	*attrs = c.addOffset(*attrs, offset)
+	span.SetAttributes(*attrs...)
+	attrs.release()
+}
+
 // addMessage adds what a message says of itself. It costs, so it is called for
 // spans that are recording only.
 func (c *config) addMessage(attrs []attribute.KeyValue, msg *kafka.Message) []attribute.KeyValue {
@@ -135,14 +156,14 @@ func (c *config) addPosition(attrs []attribute.KeyValue, tp kafka.TopicPartition
 			attrs = append(attrs, legacyPartition.Int64(int64(tp.Partition)))
 		}
 	}
-	return c.addOffset(attrs, tp)
+	return c.addOffset(attrs, tp.Offset)
 }
 
-func (c *config) addOffset(attrs []attribute.KeyValue, tp kafka.TopicPartition) []attribute.KeyValue {
-	if tp.Offset >= 0 {
-		attrs = append(attrs, semconv.MessagingKafkaOffset(int(tp.Offset)))
+func (c *config) addOffset(attrs []attribute.KeyValue, offset kafka.Offset) []attribute.KeyValue {
+	if offset >= 0 {
+		attrs = append(attrs, semconv.MessagingKafkaOffset(int(offset)))
 		if c.legacyAttributes {
-			attrs = append(attrs, legacyOffset.Int64(int64(tp.Offset)))
+			attrs = append(attrs, legacyOffset.Int64(int64(offset)))
 		}
 	}
 	return attrs

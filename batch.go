@@ -47,28 +47,10 @@ func (p *TracedProducer) SendBatch(ctx context.Context, msgs []*kafka.Message, o
 }
 
 func (p *TracedProducer) startBatch(ctx context.Context, msgs []*kafka.Message) (context.Context, trace.Span) {
-	t := p.publishBatch.target(commonTopic(msgs), unknownPartition)
+	t := p.publishBatch.target(commonDestination(msgs).topic, unknownPartition)
 	ctx, span := t.startSpan(ctx, trace.WithAttributes(semconv.MessagingBatchMessageCount(len(msgs))))
-	if span.IsRecording() {
-		span.SetAttributes(p.addClient(nil)...)
-	}
+	p.describeClient(span)
 	return ctx, span
-}
-
-// commonTopic returns the topic of the messages, or "" if they have several.
-func commonTopic(msgs []*kafka.Message) string {
-	topic := ""
-	for i, msg := range msgs {
-		if msg == nil {
-			return ""
-		}
-		if i == 0 {
-			topic = validTopic(msg)
-		} else if topicOf(msg) != topic {
-			return ""
-		}
-	}
-	return topic
 }
 
 // batch is a SendBatch under way.
@@ -136,10 +118,7 @@ func (b *batch) enqueue(ctx context.Context, i int, reports chan kafka.Event) er
 // sendRetrying sends what is pending, and again those that failed and may be
 // retried.
 func (b *batch) sendRetrying(ctx context.Context, policy RetryPolicy) {
-	retriable := policy.Retriable
-	if retriable == nil {
-		retriable = IsRetriable
-	}
+	retriable := policy.retriable
 	policy.Retriable = func(error) bool { return true }
 	// The errors are those in results; this one only says that some are left.
 	_ = policy.do(ctx, func() error {

@@ -87,11 +87,9 @@ func (c *TracedConsumer) receivedBatch(ctx context.Context, msgs []*kafka.Messag
 		return
 	}
 	propagator := c.current()
-	creations := make([]trace.SpanContext, len(msgs))
-	for i, msg := range msgs {
-		creations[i] = trace.SpanContextFromContext(extract(context.Background(), msg, propagator))
-	}
-	ctx, span := c.startBatch(ctx, c.receiveBatch, msgs, creations, trace.WithTimestamp(began))
+	creations := creationContexts(msgs, propagator)
+	d := commonDestination(msgs)
+	ctx, span := c.startBatch(ctx, c.receiveBatch, d, msgs, creations, trace.WithTimestamp(began))
 	span.End()
 	for i, msg := range msgs {
 		if creations[i].IsValid() || span.SpanContext().IsValid() {
@@ -101,7 +99,6 @@ func (c *TracedConsumer) receivedBatch(ctx context.Context, msgs []*kafka.Messag
 	if start.IsZero() {
 		return
 	}
-	d := c.commonDestination(msgs)
 	c.metrics.recordOperation(ctx, c.receiveBatch.metricTarget(d.topic, d.partition).success, start)
 	for _, msg := range msgs {
 		t := c.receiveBatch.metricTarget(validTopic(msg), msg.TopicPartition.Partition)
@@ -129,25 +126,27 @@ func (c *TracedConsumer) ProcessBatch(ctx context.Context, msgs []*kafka.Message
 	if len(traced) == 0 {
 		return handle(ctx)
 	}
-	creations := make([]trace.SpanContext, len(traced))
-	for i, msg := range traced {
-		creations[i] = trace.SpanContextFromContext(c.created(context.Background(), msg))
-	}
+	contexts := creationContexts(traced, c.current())
 	parent := ctx
 	if batch := commonBatch(traced); batch.IsValid() && !c.linkedTraces {
 		parent = trace.ContextWithSpanContext(ctx, batch)
-		if ambient := trace.SpanContextFromContext(ctx); ambient.IsValid() && !ambient.Equal(batch) {
-			creations = append(creations, ambient)
+		if ambient := trace.SpanContextFromContext(ctx); ambient.IsValid() && !sameSpan(ambient, batch) {
+			contexts = append(contexts, ambient)
 		}
 	}
-	ctx, span := c.startBatch(parent, c.processBatch, traced, creations)
-	d := c.commonDestination(traced)
+	d := commonDestination(traced)
+	ctx, span := c.startBatch(parent, c.processBatch, d, traced, contexts)
 	return runHandler(ctx, handle, c.endProcess(ctx, span, c.processBatch, d))
 }
 
-// created returns ctx with the creation context of a message.
-func (c *TracedConsumer) created(ctx context.Context, msg *kafka.Message) context.Context {
-	return extract(ctx, msg, c.current())
+// creationContexts returns the creation context of each message. They are for
+// links, so nothing but the message may say what they are.
+func creationContexts(msgs []*kafka.Message, p *propagator) []trace.SpanContext {
+	contexts := make([]trace.SpanContext, len(msgs))
+	for i, msg := range msgs {
+		contexts[i] = trace.SpanContextFromContext(extract(context.Background(), msg, p))
+	}
+	return contexts
 }
 
 // tracedOf returns the messages that are to be traced.
@@ -177,25 +176,15 @@ func commonBatch(msgs []*kafka.Message) trace.SpanContext {
 	return batch
 }
 
-func (c *TracedConsumer) commonDestination(msgs []*kafka.Message) destination {
-	tps := make([]kafka.TopicPartition, len(msgs))
-	for i, msg := range msgs {
-		tps[i] = msg.TopicPartition
-	}
-	return commonPartition(tps)
-}
-
-// startBatch starts a span over several messages. contexts are those to link to:
+// startBatch starts a span over several messages, whose destination as far as they
+// have it in common is d. contexts are those to link to:
 // those of msgs, in their order, and any others after them.
-func (c *TracedConsumer) startBatch(ctx context.Context, o *operation, msgs []*kafka.Message, contexts []trace.SpanContext, more ...trace.SpanStartOption) (context.Context, trace.Span) {
-	d := c.commonDestination(msgs)
+func (c *TracedConsumer) startBatch(ctx context.Context, o *operation, d destination, msgs []*kafka.Message, contexts []trace.SpanContext, more ...trace.SpanStartOption) (context.Context, trace.Span) {
 	more = append(more,
 		trace.WithAttributes(semconv.MessagingBatchMessageCount(len(msgs))),
 		trace.WithLinks(batchLinks(d, msgs, contexts)...))
 	ctx, span := o.target(d.topic, d.partition).startSpan(ctx, more...)
-	if span.IsRecording() {
-		span.SetAttributes(c.addClient(nil)...)
-	}
+	c.describeClient(span)
 	return ctx, span
 }
 

@@ -54,9 +54,7 @@ func (c *TracedConsumer) commit(ctx context.Context, offsets []kafka.TopicPartit
 	span := trace.SpanFromContext(context.Background()) // one that does nothing
 	if c.commitSpans {
 		ctx, span = t.startSpan(ctx)
-		if span.IsRecording() {
-			span.SetAttributes(c.addClient(nil)...)
-		}
+		c.describeClient(span)
 	}
 	start := c.metrics.now(ctx)
 	committed, err := call()
@@ -67,25 +65,4 @@ func (c *TracedConsumer) commit(ctx context.Context, offsets []kafka.TopicPartit
 		c.metrics.recordOperation(ctx, t.series(errorType), start)
 	}
 	return committed, err
-}
-
-// commonPartition returns the topic, and the partition, that all have in common.
-func commonPartition(tps []kafka.TopicPartition) destination {
-	d := destination{partition: unknownPartition}
-	for i, tp := range tps {
-		if tp.Topic == nil || len(*tp.Topic) > maxTopicLength {
-			return destination{partition: unknownPartition}
-		}
-		if i == 0 {
-			d = destination{topic: *tp.Topic, partition: tp.Partition}
-			continue
-		}
-		if *tp.Topic != d.topic {
-			return destination{partition: unknownPartition}
-		}
-		if tp.Partition != d.partition {
-			d.partition = unknownPartition
-		}
-	}
-	return d
 }

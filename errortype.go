@@ -48,3 +48,17 @@ func codeName(code kafka.ErrorCode) string {
 	}
 	return errorTypeOther
 }
+
+// hasCode reports whether err is a Kafka error with one of the codes.
+func hasCode(err error, codes ...kafka.ErrorCode) bool {
+	var e kafka.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	for _, code := range codes {
+		if e.Code() == code {
+			return true
+		}
+	}
+	return false
+}

@@ -185,16 +185,3 @@ func (l *loop) commit(ctx context.Context) {
 		l.onEvent(ctx, kafka.OffsetsCommitted{Error: err, Offsets: offsets})
 	}
 }
-
-func hasCode(err error, codes ...kafka.ErrorCode) bool {
-	var e kafka.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	for _, code := range codes {
-		if e.Code() == code {
-			return true
-		}
-	}
-	return false
-}

@@ -47,9 +47,7 @@ func (c *TracedConsumer) StartProcess(ctx context.Context, msg *kafka.Message) (
 	parent, links := c.relate(ctx, c.continued(ctx, msg))
 	t := c.process.target(topicOf(msg), msg.TopicPartition.Partition)
 	ctx, span := t.startSpan(parent, links...)
-	if span.IsRecording() {
-		c.describe(span, msg)
-	}
+	c.describe(span, msg, msg.TopicPartition.Offset)
 	return ctx, c.endProcess(ctx, span, c.process, t.dest)
 }
 

@@ -2,7 +2,6 @@ package tracing
 
 import (
 	"context"
-	"errors"
 	"sync"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -104,8 +103,7 @@ func (c *channelProducer) run(p *TracedProducer) {
 }
 
 func isQueueFull(err error) bool {
-	var e kafka.Error
-	return errors.As(err, &e) && e.Code() == kafka.ErrQueueFull
+	return hasCode(err, kafka.ErrQueueFull)
 }
 
 // handedOver is in the Opaque of a message given to the client's batch producer.
@@ -169,13 +167,5 @@ func (p *TracedProducer) giveBack(msg *kafka.Message, err error) {
 		*refused = *msg
 	}
 	refused.TopicPartition.Error = err
-	select {
-	case p.events <- refused:
-		return
-	default:
-	}
-	select {
-	case p.events <- refused:
-	case <-p.closing:
-	}
+	offer(p.events, refused, p.closing)
 }

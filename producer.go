@@ -228,12 +228,7 @@ func (p *TracedProducer) startPublish(ctx context.Context, env *envelope, out *o
 	t := p.publish.target(validTopic(msg), msg.TopicPartition.Partition)
 	env.topic = t.dest.topic // the caller may reuse what its name points to
 	env.ctx, env.span = t.startSpan(ctx)
-	if env.span.IsRecording() {
-		attrs := newAttributeBuffer()
-		*attrs = p.addMessage(*attrs, msg)
-		env.span.SetAttributes(*attrs...)
-		attrs.release()
-	}
+	p.describe(env.span, msg, kafka.OffsetInvalid)
 	out.inject(env.ctx, propagator)
 	env.start = p.metrics.now(env.ctx)
 }

@@ -138,15 +138,22 @@ func (c *TracedConsumer) forwardEvents() {
 		if msg, ok := event.(*kafka.Message); ok {
 			c.received(context.Background(), msg, start)
 		}
-		select {
-		case c.events <- event: // what there is room for is not lost at Close
-		default:
-			select {
-			case c.events <- event:
-			case <-c.closing:
-			}
-		}
+		offer(c.events, event, c.closing)
 		start = c.metrics.now(context.Background())
+	}
+}
+
+// offer sends an event, and waits until there is room or closing is closed. What
+// there is room for is not lost at Close.
+func offer(to chan<- kafka.Event, event kafka.Event, closing <-chan struct{}) {
+	select {
+	case to <- event:
+		return
+	default:
+	}
+	select {
+	case to <- event:
+	case <-closing:
 	}
 }
 
@@ -160,9 +167,7 @@ func (c *TracedConsumer) received(ctx context.Context, msg *kafka.Message, start
 	parent, links := c.relate(ctx, extract(withoutSpan(ctx), msg, propagator))
 	t := c.receive.target(topicOf(msg), msg.TopicPartition.Partition)
 	ctx, span := t.startSpan(parent, links...)
-	if span.IsRecording() {
-		c.describe(span, msg)
-	}
+	c.describe(span, msg, msg.TopicPartition.Offset)
 	errorType := setError(span, msg.TopicPartition.Error)
 	span.End()
 	if sc := span.SpanContext(); sc.IsValid() {
@@ -174,15 +179,6 @@ func (c *TracedConsumer) received(ctx context.Context, msg *kafka.Message, start
 	s := c.receive.metricTarget(t.dest.topic, t.dest.partition).series(errorType)
 	c.metrics.recordOperation(ctx, s, start)
 	c.metrics.countConsumed(ctx, s)
-}
-
-// describe adds what a consumed message says of itself.
-func (c *TracedConsumer) describe(span trace.Span, msg *kafka.Message) {
-	attrs := newAttributeBuffer()
-	*attrs = c.addMessage(*attrs, msg)
-	*attrs = c.addOffset(*attrs, msg.TopicPartition)
-	span.SetAttributes(*attrs...)
-	attrs.release()
 }
 
 // relate returns the parent of a span about a message, and the links beside it.

@@ -59,25 +59,29 @@ func WithRetry(policy RetryPolicy) SendOption {
 
 // do calls attempt until it succeeds, fails for good, or ctx ends.
 func (r RetryPolicy) do(ctx context.Context, attempt func() error) error {
-	retriable := r.Retriable
-	if retriable == nil {
-		retriable = IsRetriable
-	}
 	var last error
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+	// What it returns is last, or says that ctx has ended.
+	_, _ = backoff.Retry(ctx, func() (struct{}, error) {
 		last = attempt()
-		if last == nil || retriable(last) {
+		if last == nil || r.retriable(last) {
 			return struct{}{}, last
 		}
 		return struct{}{}, backoff.Permanent(last)
 	}, backoff.WithBackOff(r.delays()), backoff.WithMaxTries(r.attempts()), backoff.WithMaxElapsedTime(0))
-	if err == nil || last == nil {
-		return err
+	if last == nil {
+		return nil
 	}
-	if ctx.Err() != nil && !errors.Is(last, ctx.Err()) && retriable(last) {
+	if ctx.Err() != nil && !errors.Is(last, ctx.Err()) && r.retriable(last) {
 		return fmt.Errorf("tracing: no further attempt: %w, after: %w", ctx.Err(), last)
 	}
 	return last
+}
+
+func (r RetryPolicy) retriable(err error) bool {
+	if r.Retriable == nil {
+		return IsRetriable(err)
+	}
+	return r.Retriable(err)
 }
 
 func (r RetryPolicy) attempts() uint {
@@ -119,12 +123,7 @@ func (p *TracedProducer) sendRetrying(ctx context.Context, msg *kafka.Message, p
 	t := p.send.target(validTopic(msg), msg.TopicPartition.Partition)
 	ctx, span := t.startSpan(ctx)
 	defer span.End()
-	if span.IsRecording() {
-		attrs := newAttributeBuffer()
-		*attrs = p.addMessage(*attrs, msg)
-		span.SetAttributes(*attrs...)
-		attrs.release()
-	}
+	p.describe(span, msg, kafka.OffsetInvalid)
 	tp, err := p.attempts(ctx, msg, policy)
 	if span.IsRecording() {
 		span.SetAttributes(p.addPosition(nil, tp)...)

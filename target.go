@@ -69,6 +69,39 @@ func validTopic(msg *kafka.Message) string {
 	return topic
 }
 
+// commonPartition returns the topic, and the partition, that all have in common.
+func commonPartition(tps []kafka.TopicPartition) destination {
+	d := destination{partition: unknownPartition}
+	for i, tp := range tps {
+		if tp.Topic == nil || len(*tp.Topic) > maxTopicLength {
+			return destination{partition: unknownPartition}
+		}
+		if i == 0 {
+			d = destination{topic: *tp.Topic, partition: tp.Partition}
+			continue
+		}
+		if *tp.Topic != d.topic {
+			return destination{partition: unknownPartition}
+		}
+		if tp.Partition != d.partition {
+			d.partition = unknownPartition
+		}
+	}
+	return d
+}
+
+// commonDestination is commonPartition of messages; a nil one has nothing in common
+// with any.
+func commonDestination(msgs []*kafka.Message) destination {
+	tps := make([]kafka.TopicPartition, len(msgs))
+	for i, msg := range msgs {
+		if msg != nil {
+			tps[i] = msg.TopicPartition
+		}
+	}
+	return commonPartition(tps)
+}
+
 // operation makes the spans and the series of one operation. What is the same
 // for every message to a destination is made once and kept.
 type operation struct {

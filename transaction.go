@@ -63,9 +63,7 @@ func (p *TracedProducer) transact(ctx context.Context, op Operation, call func(c
 	}
 	_, span := p.transactions[op].target("", unknownPartition).startSpan(parent)
 	defer span.End()
-	if span.IsRecording() {
-		span.SetAttributes(p.addClient(nil)...)
-	}
+	p.describeClient(span)
 	err := call(ctx)
 	setError(span, err)
 	return err
