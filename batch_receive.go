@@ -91,19 +91,22 @@ func (c *TracedConsumer) receivedBatch(ctx context.Context, msgs []*kafka.Messag
 	d := commonDestination(msgs)
 	ctx, span := c.startBatch(ctx, c.receiveBatch, d, msgs, creations, trace.WithTimestamp(began))
 	span.End()
+	batch := span.SpanContext()
 	for i, msg := range msgs {
-		if creations[i].IsValid() || span.SpanContext().IsValid() {
-			msg.Opaque = &received{span: creations[i], propagator: propagator, batch: span.SpanContext()}
+		if creations[i].IsValid() || batch.IsValid() {
+			msg.Opaque = &received{span: creations[i], propagator: propagator, batch: &batch}
 		}
 	}
 	if start.IsZero() {
 		return
 	}
 	c.metrics.recordOperation(ctx, c.receiveBatch.metricTarget(d.topic, d.partition).success, start)
+	var consumed tally
 	for _, msg := range msgs {
 		t := c.receiveBatch.metricTarget(validTopic(msg), msg.TopicPartition.Partition)
-		c.metrics.countConsumed(ctx, t.success)
+		consumed.add(ctx, c.metrics.consumed.Inst(), t.success)
 	}
+	consumed.flush()
 }
 
 // ProcessBatch calls handle within one process span for all msgs, which links to
@@ -165,15 +168,18 @@ func (c *TracedConsumer) tracedOf(msgs []*kafka.Message) []*kafka.Message {
 
 // commonBatch returns the receive span that all messages come from, if it is one.
 func commonBatch(msgs []*kafka.Message) trace.SpanContext {
-	var batch trace.SpanContext
+	var batch *trace.SpanContext
 	for i, msg := range msgs {
 		r, ok := msg.Opaque.(*received)
-		if !ok || (i > 0 && !r.batch.Equal(batch)) {
+		if !ok || r.batch == nil || (i > 0 && r.batch != batch) {
 			return trace.SpanContext{}
 		}
 		batch = r.batch
 	}
-	return batch
+	if batch == nil {
+		return trace.SpanContext{}
+	}
+	return *batch
 }
 
 // startBatch starts a span over several messages, whose destination as far as they

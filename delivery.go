@@ -16,8 +16,8 @@ import (
 // All messages have the client's own Events() as their delivery channel, so that
 // one receive serves reports and other events alike.
 type forwarder struct {
-	p     *TracedProducer
-	attrs *attributeBuffer
+	p        *TracedProducer
+	outcomes outcomes
 
 	// While a Flush is under way the forwarder goes on taking events although
 	// the application does not read: the client's Flush would hang otherwise.
@@ -43,7 +43,6 @@ const closedCheck = 100 * time.Millisecond
 
 func (f *forwarder) init(p *TracedProducer) {
 	f.p = p
-	f.attrs = newAttributeBuffer()
 	f.flush = make(chan struct{}, 1)
 	f.check = time.NewTicker(closedCheck)
 	f.check.Stop()
@@ -59,9 +58,10 @@ func (f *forwarder) run() {
 	f.p.shutDown()
 	f.p.envelopes.inFlight(func(env *envelope) {
 		if env.settle() {
-			f.p.endAbandoned(env)
+			f.outcomes.end(env, abandoned())
 		}
 	})
+	f.outcomes.flush()
 	f.p.stats.close()
 	close(f.p.events)
 }
@@ -101,7 +101,7 @@ func (f *forwarder) takeReport(msg *kafka.Message, env *envelope) delivery {
 	}
 	msg.Opaque = env.opaque
 	if env.settle() {
-		owner.endPublish(env, msg.TopicPartition, f.attrs)
+		f.outcomes.end(env, msg.TopicPartition)
 		owner.envelopes.put(env)
 	}
 	return d
@@ -115,6 +115,9 @@ func (c *config) leavesOut(report *kafka.Message) bool {
 // forward passes an event on, and waits until the application takes it.
 func (f *forwarder) forward(d delivery) {
 	defer f.survive()
+	if len(f.p.Producer.Events()) == 0 {
+		f.outcomes.flush() // there may be nothing more for long
+	}
 	if d.to == nil || f.abandoned {
 		f.forwarded(d)
 		return
@@ -152,6 +155,7 @@ func (f *forwarder) wait(d delivery) {
 	f.check.Reset(closedCheck)
 	defer f.check.Stop()
 	for {
+		f.outcomes.flush()
 		var more <-chan kafka.Event
 		if f.flushes.Load() > 0 && !f.exhausted {
 			more = f.p.Producer.Events()
@@ -228,13 +232,13 @@ func (p *TracedProducer) shutDown() bool {
 	return first
 }
 
-// endAbandoned ends the span of a message whose outcome nobody will ever learn.
-func (p *TracedProducer) endAbandoned(env *envelope) {
-	p.endPublish(env, kafka.TopicPartition{
+// abandoned is the outcome of a message of which nobody will ever learn more.
+func abandoned() kafka.TopicPartition {
+	return kafka.TopicPartition{
 		Partition: unknownPartition,
 		Offset:    kafka.OffsetInvalid,
 		Error:     errAbandoned(),
-	}, p.forwarder.attrs)
+	}
 }
 
 func errAbandoned() error {

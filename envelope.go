@@ -20,7 +20,7 @@ type envelope struct {
 	ctx    context.Context // of the span, for exemplars
 	span   trace.Span      // nil for a message that the filter left out
 	start  time.Time       // zero if nothing is measured
-	topic  string
+	target *target
 	opaque any              // the application's
 	report chan kafka.Event // where the report goes; nil: Events()
 	drop   bool             // no report is wanted (go.delivery.reports=false)
@@ -68,7 +68,7 @@ func (es *envelopes) get() *envelope {
 
 // put takes an envelope back, without what it referred to.
 func (es *envelopes) put(e *envelope) {
-	e.ctx, e.span, e.start, e.topic = nil, nil, time.Time{}, ""
+	e.ctx, e.span, e.start, e.target = nil, nil, time.Time{}, nil
 	e.opaque, e.report, e.drop = nil, nil, false
 	e.state.Store(envelopeIdle)
 	es.mu.Lock()

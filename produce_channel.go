@@ -10,12 +10,13 @@ import (
 // channelProducer is the goroutine behind ProduceChannel. It exists once the
 // application has asked for the channel.
 type channelProducer struct {
-	size    int
-	mu      sync.Mutex
-	ch      chan *kafka.Message
-	idle    chan struct{} // the goroutine sends here while it has no message in hand
-	done    chan struct{}
-	stopped bool
+	size     int
+	mu       sync.Mutex
+	ch       chan *kafka.Message
+	outcomes outcomes      // of what is handed to the client's batch producer
+	idle     chan struct{} // the goroutine sends here while it has no message in hand
+	done     chan struct{}
+	stopped  bool
 }
 
 // ProduceChannel returns the channel through which messages may be produced
@@ -135,9 +136,8 @@ func (p *TracedProducer) handOver(msg *kafka.Message) (err error) {
 		return err
 	}
 	tp := kafka.TopicPartition{Partition: msg.TopicPartition.Partition, Offset: kafka.OffsetInvalid}
-	attrs := newAttributeBuffer()
-	p.endPublish(pub.env, tp, attrs)
-	attrs.release()
+	p.channel.outcomes.end(pub.env, tp)
+	p.channel.outcomes.flush()
 	pub.out.release()
 	p.envelopes.put(pub.env)
 	return nil

@@ -226,7 +226,7 @@ func (p *TracedProducer) startPublish(ctx context.Context, env *envelope, out *o
 	propagator := p.current()
 	ctx = publishContext(ctx, msg, propagator)
 	t := p.publish.target(validTopic(msg), msg.TopicPartition.Partition)
-	env.topic = t.dest.topic // the caller may reuse what its name points to
+	env.target = t
 	env.ctx, env.span = t.startSpan(ctx)
 	p.describe(env.span, msg, kafka.OffsetInvalid)
 	out.inject(env.ctx, propagator)
@@ -253,29 +253,10 @@ func (p *TracedProducer) refuse(pub publication, err error) {
 		errorType := setError(env.span, err)
 		env.span.End()
 		if !env.start.IsZero() {
-			t := p.publish.metricTarget(env.topic, pub.out.msg.TopicPartition.Partition)
+			t := env.target.measured(pub.out.msg.TopicPartition.Partition)
 			p.metrics.recordOperation(env.ctx, t.series(errorType), env.start)
 		}
 	}
 	pub.out.release()
 	p.envelopes.put(pub.env)
-}
-
-// endPublish ends the span of an envelope with what became of its message.
-func (p *TracedProducer) endPublish(env *envelope, tp kafka.TopicPartition, attrs *attributeBuffer) {
-	if env.span == nil {
-		return
-	}
-	if env.span.IsRecording() {
-		*attrs = p.addPosition((*attrs)[:0], tp)
-		env.span.SetAttributes(*attrs...)
-	}
-	errorType := setError(env.span, tp.Error)
-	env.span.End()
-	if env.start.IsZero() {
-		return
-	}
-	s := p.publish.metricTarget(env.topic, tp.Partition).series(errorType)
-	p.metrics.recordOperation(env.ctx, s, env.start)
-	p.metrics.countSent(env.ctx, s)
 }

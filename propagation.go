@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"sync/atomic"
 
@@ -56,6 +57,7 @@ func (p *propagator) owns(key string) bool {
 type globalPropagator struct {
 	set    atomic.Pointer[propagator]
 	global propagation.TextMapPropagator
+	unset  bool // global is OpenTelemetry's delegate, so long as nothing has replaced it
 }
 
 // w3c is what is used while the application has not set a global propagator.
@@ -65,12 +67,17 @@ var w3c = newPropagator(propagation.NewCompositeTextMapPropagator(
 func newGlobalPropagator() *globalPropagator {
 	// Before the application has set one this is a delegate, which later passes
 	// everything on to the one that was set.
-	return &globalPropagator{global: otel.GetTextMapPropagator()}
+	g := &globalPropagator{global: otel.GetTextMapPropagator()}
+	g.unset = len(g.global.Fields()) == 0 && reflect.TypeOf(g.global).Comparable()
+	return g
 }
 
 func (g *globalPropagator) current() *propagator {
 	if p := g.set.Load(); p != nil {
 		return p
+	}
+	if g.unset && otel.GetTextMapPropagator() == g.global {
+		return w3c // asking the delegate for its fields takes a lock
 	}
 	if len(g.global.Fields()) == 0 {
 		return w3c
@@ -155,9 +162,9 @@ type received struct {
 	span       trace.SpanContext
 	propagator *propagator
 
-	// For a message of a batch span is its creation context, since a batch is no
-	// message's child, and batch the batch's receive span.
-	batch trace.SpanContext
+	// batch is the receive span of the message's batch, the same for all of them;
+	// span is the creation context then, since a batch is no message's child.
+	batch *trace.SpanContext
 }
 
 // ContextFromMessage returns ctx with the context in which to continue the work

@@ -221,6 +221,14 @@ func (o *operation) metricTarget(topic string, partition int32) *target {
 	return o.target(topic, partition)
 }
 
+// measured is the metricTarget of a message of the target.
+func (t *target) measured(partition int32) *target {
+	if partition == t.dest.partition || !t.of.partitionOnMetrics && t.dest.partition == unknownPartition {
+		return t
+	}
+	return t.of.metricTarget(t.dest.topic, partition)
+}
+
 // setError marks a span as failed and returns the error's type, which is "" for
 // a nil error.
 func setError(span trace.Span, err error) string {
