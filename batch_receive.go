@@ -87,14 +87,21 @@ func (c *TracedConsumer) receivedBatch(ctx context.Context, msgs []*kafka.Messag
 		return
 	}
 	propagator := c.current()
-	creations := creationContexts(msgs, propagator)
+	origins := make([]*received, len(msgs))
+	creations := make([]trace.SpanContext, len(msgs))
+	for i, msg := range msgs {
+		origin := readCarried(msg, propagator)
+		creations[i] = trace.SpanContextFromContext(origin.ctx)
+		origins[i] = &received{span: creations[i], carried: origin}
+	}
 	d := commonDestination(msgs)
 	ctx, span := c.startBatch(ctx, c.receiveBatch, d, msgs, creations, trace.WithTimestamp(began))
 	span.End()
 	batch := span.SpanContext()
 	for i, msg := range msgs {
 		if creations[i].IsValid() || batch.IsValid() {
-			msg.Opaque = &received{span: creations[i], propagator: propagator, batch: &batch}
+			origins[i].batch = &batch
+			msg.Opaque = origins[i]
 		}
 	}
 	if start.IsZero() {
@@ -147,6 +154,10 @@ func (c *TracedConsumer) ProcessBatch(ctx context.Context, msgs []*kafka.Message
 func creationContexts(msgs []*kafka.Message, p *propagator) []trace.SpanContext {
 	contexts := make([]trace.SpanContext, len(msgs))
 	for i, msg := range msgs {
+		if r, ok := msg.Opaque.(*received); ok {
+			contexts[i] = trace.SpanContextFromContext(r.onto(context.Background(), msg))
+			continue
+		}
 		contexts[i] = trace.SpanContextFromContext(extract(context.Background(), msg, p))
 	}
 	return contexts
@@ -204,6 +215,7 @@ func batchLinks(common destination, msgs []*kafka.Message, contexts []trace.Span
 	}
 	seen := make(map[identity]struct{}, len(contexts))
 	links := make([]trace.Link, 0, len(contexts))
+	attrs := make([]attribute.KeyValue, 0, 3*len(msgs)) // of all of them
 	for i, sc := range contexts {
 		id := identity{trace: sc.TraceID(), span: sc.SpanID()}
 		if _, ok := seen[id]; ok || !sc.IsValid() {
@@ -212,15 +224,17 @@ func batchLinks(common destination, msgs []*kafka.Message, contexts []trace.Span
 		seen[id] = struct{}{}
 		link := trace.Link{SpanContext: sc}
 		if i < len(msgs) && len(msgs) > 1 {
-			link.Attributes = linkAttributes(common, msgs[i])
+			from := len(attrs)
+			attrs = addLink(attrs, common, msgs[i])
+			link.Attributes = attrs[from:len(attrs):len(attrs)]
 		}
 		links = append(links, link)
 	}
 	return links
 }
 
-func linkAttributes(common destination, msg *kafka.Message) []attribute.KeyValue {
-	var attrs []attribute.KeyValue
+// addLink adds where a message of a batch is.
+func addLink(attrs []attribute.KeyValue, common destination, msg *kafka.Message) []attribute.KeyValue {
 	tp := msg.TopicPartition
 	if common.topic == "" {
 		attrs = append(attrs, semconv.MessagingDestinationName(topicOf(msg)))

@@ -51,6 +51,9 @@ func codeName(code kafka.ErrorCode) string {
 
 // hasCode reports whether err is a Kafka error with one of the codes.
 func hasCode(err error, codes ...kafka.ErrorCode) bool {
+	if err == nil {
+		return false // e below would be allocated all the same
+	}
 	var e kafka.Error
 	if !errors.As(err, &e) {
 		return false

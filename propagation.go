@@ -159,12 +159,55 @@ func (o *outgoing) Set(key, value string) {
 // received is what this library leaves in the Opaque of a consumed message: the
 // context of its receive span, for whoever processes or forwards the message.
 type received struct {
-	span       trace.SpanContext
-	propagator *propagator
+	span trace.SpanContext
+	carried
 
 	// batch is the receive span of the message's batch, the same for all of them;
 	// span is the creation context then, since a batch is no message's child.
 	batch *trace.SpanContext
+}
+
+// carried is what the headers of a message carry. They are read once, when the
+// message is received, although its context is needed again and again.
+type carried struct {
+	ctx        context.Context // the background with it
+	headers    []kafka.Header
+	propagator *propagator
+}
+
+func readCarried(msg *kafka.Message, p *propagator) carried {
+	return carried{ctx: extract(context.Background(), msg, p), headers: msg.Headers, propagator: p}
+}
+
+// onto returns ctx with what msg carries, which wins over what ctx has.
+func (c *carried) onto(ctx context.Context, msg *kafka.Message) context.Context {
+	if !sameSlice(msg.Headers, c.headers) {
+		return extract(ctx, msg, c.propagator) // the application has set others
+	}
+	switch context.Background() {
+	case c.ctx:
+		return ctx
+	case ctx:
+		return c.ctx
+	}
+	return layered{Context: ctx, over: c.ctx}
+}
+
+func sameSlice(a, b []kafka.Header) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// layered is a context with the values of another over its own.
+type layered struct {
+	context.Context
+	over context.Context
+}
+
+func (l layered) Value(key any) any {
+	if v := l.over.Value(key); v != nil {
+		return v
+	}
+	return l.Context.Value(key)
 }
 
 // ContextFromMessage returns ctx with the context in which to continue the work
@@ -194,7 +237,7 @@ func ContextFromMessage(ctx context.Context, msg *kafka.Message) context.Context
 // context returns ctx with the receive span's context and with whatever else the
 // propagator reads from the headers (baggage, for instance).
 func (r *received) context(ctx context.Context, msg *kafka.Message) context.Context {
-	ctx = extract(ctx, msg, r.propagator)
+	ctx = r.onto(ctx, msg)
 	if !r.span.IsValid() {
 		return ctx
 	}

@@ -163,15 +163,15 @@ func (c *TracedConsumer) received(ctx context.Context, msg *kafka.Message, start
 	if c.disabled || !c.traced(msg) {
 		return
 	}
-	propagator := c.current()
-	parent, links := c.relate(ctx, extract(withoutSpan(ctx), msg, propagator))
+	origin := readCarried(msg, c.current())
+	parent, links := c.relate(ctx, origin.onto(withoutSpan(ctx), msg))
 	t := c.receive.target(topicOf(msg), msg.TopicPartition.Partition)
 	ctx, span := t.startSpan(parent, links...)
 	c.describe(span, msg, msg.TopicPartition.Offset)
 	errorType := setError(span, msg.TopicPartition.Error)
 	span.End()
 	if sc := span.SpanContext(); sc.IsValid() {
-		msg.Opaque = &received{span: sc, propagator: propagator}
+		msg.Opaque = &received{span: sc, carried: origin}
 	}
 	if start.IsZero() {
 		return

@@ -72,7 +72,7 @@ func TestSendEndsWithItsContext(t *testing.T) {
 	if err := c.mock.SetBrokerUp(-1); err != nil {
 		t.Fatal(err)
 	}
-	// Not Flush: the client goes on counting requests that the broker's fall lost.
+	// Not Flush: the broker's fall is an event in Events(), which nobody reads here.
 	eventually(t, "the report has come in", func() bool { return len(c.ended("kafka.publish")) == 1 })
 	if s := c.only("kafka.publish"); s.Status().Code != codes.Unset {
 		t.Errorf("status %v", s.Status())

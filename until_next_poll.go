@@ -51,7 +51,7 @@ func (c *TracedConsumer) handOver(msg *kafka.Message) {
 	}
 	ctx, end := c.StartProcess(context.Background(), msg)
 	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
-		msg.Opaque = &received{span: sc, propagator: c.current()}
+		msg.Opaque = &received{span: sc, carried: readCarried(msg, c.current())}
 	}
 	c.open.replace(end)
 	if c.gate.closed() {
