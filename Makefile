@@ -26,7 +26,7 @@ build: ## Compile every module, the examples too
 .PHONY: test
 test: ## Run the tests that need no service, with the race detector
 	$(call each,go test -race ./...)
-	cd test && go test -race -count=1 . ./dashboard # go test does not see that files outside of the module have changed.
+	cd test && go test -race -count=1 . ./dashboard ./reliability # go test does not see that files outside of the module have changed.
 	cd bench && go test -run Allocations . # Not under -race, which makes pools forget.
 
 # One package at a time (-p 1): each starts brokers of its own.
@@ -91,6 +91,14 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 .PHONY: bench
 bench: ## Measure the cost of tracing; writes bench/RESULTS.md and the README's table
 	go run ./bench -write
+
+.PHONY: soak
+soak: ## Send 10 million messages, twice, and look for what is lost, left or growing
+	go run ./test/cmd/soak
+
+.PHONY: reliability
+reliability: ## Run every suite at length, which takes hours; writes docs/reliability.md
+	go run ./test/cmd/reliability
 
 .PHONY: clean
 clean: ## Remove what was downloaded and built

@@ -31,6 +31,11 @@ func (r Result) Write() error {
 	if dir == "" {
 		return nil
 	}
+	return r.WriteTo(dir)
+}
+
+// WriteTo is Write to a directory that the caller names.
+func (r Result) WriteTo(dir string) error {
 	content, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
