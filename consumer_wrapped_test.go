@@ -3,6 +3,7 @@ package tracing_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"go.opentelemetry.io/otel/attribute"
@@ -102,5 +103,51 @@ func TestConsumerRule05TheApplicationClosesTheEmbeddedClient(t *testing.T) {
 		if err := consumer.Close(); err == nil {
 			t.Error("Close returned no error")
 		}
+	}
+}
+
+// Two wrappers on one client: each message is received once, by one of them, and only
+// the first Close closes the client.
+func TestConsumerRule05TwoWrappersOnOneClient(t *testing.T) {
+	t.Parallel()
+	for name, events := range map[string]bool{"Poll": false, "Events": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			const n = 20
+			raw := c.rawConsumer(c.fillTopic(make([]string, n)...), kafka.ConfigMap{"go.events.channel.enable": events})
+			wrappers := []*tracing.TracedConsumer{tracing.WrapConsumer(raw, c.options()...), tracing.WrapConsumer(raw, c.options()...)}
+			offsets := map[kafka.Offset]bool{}
+			for i := 0; len(offsets) < n; i++ {
+				var event kafka.Event
+				if events { // which of them gets it is anybody's guess
+					select {
+					case event = <-wrappers[0].Events():
+					case event = <-wrappers[1].Events():
+					case <-time.After(patience):
+						t.Fatalf("%d of %d messages arrived", len(offsets), n)
+					}
+				} else {
+					event = wrappers[i%2].Poll(int(patience.Milliseconds()))
+				}
+				msg, ok := event.(*kafka.Message)
+				if !ok || offsets[msg.TopicPartition.Offset] {
+					t.Fatalf("received %v", event)
+				}
+				offsets[msg.TopicPartition.Offset] = true
+			}
+			closeWithin(t, wrappers[0])
+			if event := wrappers[1].Poll(-1); event != nil {
+				t.Errorf("the other wrapper's Poll returned %v", event)
+			}
+			returns(t, "Close of the other", func() {
+				if err := wrappers[1].Close(); codeOf(err) != kafka.ErrState {
+					t.Errorf("Close of the other returned %v", err)
+				}
+			})
+			if spans := len(c.ended("kafka.receive")); spans != n {
+				t.Errorf("%d receive spans, want %d", spans, n)
+			}
+		})
 	}
 }

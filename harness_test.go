@@ -99,7 +99,7 @@ func (c *cluster) producer(kv kafka.ConfigMap, opts ...tracing.Option) *tracing.
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.t.Cleanup(p.Close)
+	c.t.Cleanup(func() { returns(c.t, "Close", p.Close) })
 	return p
 }
 

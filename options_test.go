@@ -2,7 +2,6 @@ package tracing_test
 
 import (
 	"context"
-	"strings"
 	"testing"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -210,47 +209,4 @@ func TestOptionsInvalidConfiguration(t *testing.T) {
 		}
 	}()
 	tracing.WrapConsumer(nil)
-}
-
-// With the privacy options nothing of what a message holds reaches a span.
-func TestOptionsPrivacy(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t)
-	topic := c.topic(1)
-	p := c.producer(nil, tracing.WithoutMessageKey())
-	msg := message(topic, "hush-value")
-	msg.Key, msg.Headers = []byte("hush-key"), []kafka.Header{header("hush-name", "hush-header")}
-	if err := p.Produce(msg, nil); err != nil {
-		t.Fatal(err)
-	}
-	report(t, p.Events())
-	consumer := c.consumer(topic, nil, tracing.WithoutMessageKey())
-	_ = consumer.Process(context.Background(), read(t, consumer), func(context.Context) error { return nil })
-	for _, span := range c.spans.Ended() {
-		c.assertNothingOf("hush", span.Name()+" "+encoded(span.Attributes())+span.Status().Description)
-	}
-	if n := len(c.spans.Ended()); n != 3 {
-		t.Errorf("%d spans", n)
-	}
-	for _, name := range []string{"messaging.client.operation.duration", "messaging.client.sent.messages", "messaging.client.consumed.messages", "messaging.process.duration"} {
-		all := c.series(name)
-		if len(all) == 0 {
-			t.Errorf("no %s", name)
-		}
-		for _, s := range all {
-			c.assertNothingOf("hush", s.attributes.Encoded(attribute.DefaultEncoder()))
-		}
-	}
-}
-
-func encoded(attrs []attribute.KeyValue) string {
-	set := attribute.NewSet(attrs...)
-	return set.Encoded(attribute.DefaultEncoder())
-}
-
-func (c *cluster) assertNothingOf(secret, text string) {
-	c.t.Helper()
-	if strings.Contains(text, secret) {
-		c.t.Errorf("%q is in %s", secret, text)
-	}
 }

@@ -152,9 +152,11 @@ func TestProducerRule09CloseWithMessagesInTheChannel(t *testing.T) {
 				ch <- message(topic, "v")
 			}
 			returns(t, "Close with messages in ProduceChannel", p.Close)
-			if _, open := <-ch; open {
-				t.Error("the channel is open after Close")
-			}
+			returns(t, "reading a closed channel", func() {
+				if _, open := <-ch; open {
+					t.Error("the channel is open after Close")
+				}
+			})
 			if p.ProduceChannel() != ch {
 				t.Error("another channel after Close")
 			}

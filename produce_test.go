@@ -226,6 +226,31 @@ func TestPublishBaggage(t *testing.T) {
 	}
 }
 
+// A filtered message is passed through untouched: no header, no span, no metric.
+func TestProducerFilteredMessage(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	topic := c.topic(1)
+	p := c.producer(nil, tracing.WithFilter(func(*kafka.Message) bool { return false }))
+	msg := message(topic, "v")
+	msg.Opaque = "mine"
+	msg.Headers = []kafka.Header{{Key: "traceparent", Value: []byte("as it is")}, {Key: "a"}, {Key: "a"}}
+	wantOpaque(t, "own channel", send(t.Context(), t, p, msg), "mine")
+	got := read(t, c.consumer(topic, nil, tracing.WithoutTracing()))
+	if len(got.Headers) != 3 || string(got.Headers[0].Value) != "as it is" {
+		t.Errorf("headers %v on the wire", got.Headers)
+	}
+	if err := p.Produce(&kafka.Message{}, nil); code(t, err) != kafka.ErrInvalidArg {
+		t.Errorf("error %v", err)
+	}
+	if n := len(c.spans.Started()); n != 0 {
+		t.Errorf("%d spans", n)
+	}
+	if durations, sent := c.publishMetrics(); len(durations)+len(sent) != 0 {
+		t.Errorf("metrics %v and %v", durations, sent)
+	}
+}
+
 // The sampler sees the attributes of the destination and those given by option;
 // what costs is not asked for when nobody records.
 func TestPublishSampling(t *testing.T) {

@@ -1,12 +1,16 @@
 package tracing_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/kafkatrace/tracing"
 )
 
 // What ends the process in the raw client.
@@ -63,3 +67,38 @@ func TestProducerRule13InvalidTopicConfiguration(t *testing.T) {
 		t.Errorf("spans with error types %q", got)
 	}
 }
+
+// Close waits for a transaction call that is under way, which its context bounds: the
+// client ends the process if it is destroyed beneath one.
+func TestProducerRule13CloseDuringATransactionCall(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	topic := c.topic(1)
+	p := c.producer(kafka.ConfigMap{"transactional.id": "till-1"}, tracing.WithTransactionSpans())
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := p.InitTransactions(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, p, message(topic, "v"), nil)
+	c.brokerDown()
+	soon, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	committed, closed := make(chan error, 1), make(chan struct{})
+	go func() { committed <- p.CommitTransaction(soon) }()
+	eventually(t, "the commit begins", func() bool { return slices.ContainsFunc(c.spans.Started(), isCommit) })
+	go func() { defer close(closed); p.Close() }()
+	eventually(t, "closing has begun", func() bool { return codeOf(p.InitTransactions(ctx)) == kafka.ErrState })
+	if p.IsClosed() {
+		t.Error("the client is closed while a call is in it")
+	}
+	if err := receiveEvent(t, committed); codeOf(err) != kafka.ErrTimedOut {
+		t.Errorf("the commit returned %v", err)
+	}
+	returns(t, "Close", func() { <-closed })
+}
+
+func isCommit(s sdktrace.ReadWriteSpan) bool { return s.Name() == "kafka.commit_transaction" }

@@ -63,9 +63,12 @@ func produce(t *testing.T, p interface {
 // nextReport receives the next delivery report, past the client's own events.
 func nextReport(t *testing.T, ch <-chan kafka.Event) *kafka.Message {
 	t.Helper()
-	for {
+	for deadline := time.Now().Add(patience); ; {
 		if msg, ok := receiveEvent(t, ch).(*kafka.Message); ok {
 			return msg
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no delivery report among the events")
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 
 	"github.com/kafkatrace/tracing/test/internal/process"
 )
@@ -19,9 +20,12 @@ type Broker struct {
 	id         int // From 1, Kafka's node.id.
 	addr       string
 	controller string
+	listeners  map[string]listening // By name, those of Config.Listeners.
 	dir        string
 	cluster    *Cluster
 	process    *process.Process // nil while it is down.
+
+	maxFileSize int64
 }
 
 // ID returns Kafka's node.id, counted from 1.
@@ -63,6 +67,10 @@ func (b *Broker) Start(ctx context.Context) error {
 	return b.cluster.ready(ctx)
 }
 
+// SetMaxFileSize sets how many bytes the broker can write to a file, from its next start on; 0 means no limit. Writing
+// more fails as it does on a full disk, for every user and without one.
+func (b *Broker) SetMaxFileSize(bytes int64) { b.maxFileSize = bytes }
+
 // prepare writes the broker's files and formats its storage.
 func (b *Broker) prepare(ctx context.Context, clusterID string) error {
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
@@ -88,6 +96,9 @@ func (b *Broker) launch() error {
 	}
 	// Not the caller's context: it ends with the start, the broker goes on.
 	cmd := b.java(context.Background(), "kafka.Kafka", b.file("server.properties"))
+	if b.maxFileSize > 0 {
+		limitFileSize(cmd, b.maxFileSize)
+	}
 	p, err := process.Start(cmd, b.file("stdout.log"))
 	if err != nil {
 		return fmt.Errorf("start broker %d: %w", b.id, err)
@@ -109,6 +120,13 @@ func (b *Broker) java(ctx context.Context, main string, args ...string) *exec.Cm
 		"-cp", filepath.Join(b.cluster.jars, "*"),
 		main,
 	}, args...)...)
+}
+
+// limitFileSize has cmd run by a shell that sets the limit; Go can set one only for the process it is in.
+func limitFileSize(cmd *exec.Cmd, bytes int64) {
+	const block = 512 // POSIX' unit of ulimit -f
+	cmd.Args = append([]string{"sh", "-c", `ulimit -f "$1" && shift && exec "$@"`, "sh", strconv.FormatInt(bytes/block, 10), cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
 }
 
 func (b *Broker) file(name string) string { return filepath.Join(b.dir, name) }

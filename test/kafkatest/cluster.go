@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,8 +24,12 @@ type Config struct {
 	// Listen is the address, host:port, of the first broker; empty means a free loopback port, which every other
 	// broker gets.
 	Listen string
+	// Listeners are further ways into every broker, beside PLAINTEXT, which the brokers use among themselves.
+	Listeners []Listener
 	// Properties are added to every broker's server.properties and win over this package's own.
 	Properties map[string]string
+	// MaxFileSize is how many bytes a broker can write to a file, see Broker.SetMaxFileSize; 0 means no limit.
+	MaxFileSize int64
 	// Dir holds configuration, data and logs, and is left to the caller. Empty means a temporary directory that Close
 	// removes.
 	Dir string
@@ -69,7 +74,8 @@ func start(ctx context.Context, config Config, jars string) (_ *Cluster, err err
 			err = errors.Join(err, c.Close())
 		}
 	}()
-	addrs, err := port.Free(2 * config.Brokers)
+	perBroker := 2 + len(config.Listeners)
+	addrs, err := port.Free(perBroker * config.Brokers)
 	if err != nil {
 		return nil, err
 	}
@@ -77,10 +83,15 @@ func start(ctx context.Context, config Config, jars string) (_ *Cluster, err err
 		addrs[0] = config.Listen
 	}
 	for i := range config.Brokers {
-		c.brokers = append(c.brokers, &Broker{
-			id: i + 1, addr: addrs[2*i], controller: addrs[2*i+1],
-			dir: filepath.Join(c.dir, fmt.Sprintf("broker-%d", i+1)), cluster: c,
-		})
+		own := addrs[i*perBroker:][:perBroker]
+		b := &Broker{
+			id: i + 1, addr: own[0], controller: own[1],
+			dir: filepath.Join(c.dir, fmt.Sprintf("broker-%d", i+1)), cluster: c, maxFileSize: config.MaxFileSize,
+		}
+		if err := b.listen(own[2:]); err != nil {
+			return nil, err
+		}
+		c.brokers = append(c.brokers, b)
 	}
 
 	id := newClusterID()
@@ -111,21 +122,47 @@ func (c *Cluster) Bootstrap() string {
 	return strings.Join(addrs, ",")
 }
 
+// BootstrapOf is Bootstrap for one of Config.Listeners.
+func (c *Cluster) BootstrapOf(listener string) string {
+	addrs := make([]string, len(c.brokers))
+	for i, b := range c.brokers {
+		addrs[i] = b.listeners[listener].advertised
+	}
+	return strings.Join(addrs, ",")
+}
+
 // Broker returns the broker with that id, counted from 1.
 func (c *Cluster) Broker(id int) *Broker { return c.brokers[id-1] }
 
-// Close kills every broker and removes the cluster's data, unless Config.Dir asked for a place of its own.
-func (c *Cluster) Close() error {
+// Kill ends every broker at once, as a power cut would, and returns when they are gone.
+func (c *Cluster) Kill() {
 	for _, b := range c.brokers {
 		b.Kill()
 	}
+}
+
+// Restart starts every broker that was stopped or killed, and returns when the cluster answers with all of them.
+func (c *Cluster) Restart(ctx context.Context) error {
+	for _, b := range c.brokers {
+		if b.process == nil {
+			if err := b.launch(); err != nil {
+				return err
+			}
+		}
+	}
+	return c.ready(ctx)
+}
+
+// Close kills every broker and removes the cluster's data, unless Config.Dir asked for a place of its own.
+func (c *Cluster) Close() error {
+	c.Kill()
 	if c.config.Dir != "" {
 		return nil
 	}
 	return os.RemoveAll(c.dir)
 }
 
-// ready returns when the cluster names every running broker as a member, or one of them has exited.
+// ready returns when every running broker answers and is a member of the cluster, or one of them has exited.
 func (c *Cluster) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -148,7 +185,8 @@ func (c *Cluster) ready(ctx context.Context) error {
 	defer admin.Close()
 	for {
 		members, err := members(ctx, admin)
-		if err == nil && contains(members, running) {
+		// A broker that was killed is a member until its session ends, so it also has to answer for itself.
+		if err == nil && contains(members, running) && answer(ctx, running) {
 			return nil
 		}
 		for _, b := range running {
@@ -188,6 +226,18 @@ func contains(members map[int]bool, brokers []*Broker) bool {
 		if !members[b.id] {
 			return false
 		}
+	}
+	return true
+}
+
+// answer tells whether each of the brokers takes connections.
+func answer(ctx context.Context, brokers []*Broker) bool {
+	for _, b := range brokers {
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", b.addr)
+		if err != nil {
+			return false
+		}
+		_ = conn.Close()
 	}
 	return true
 }

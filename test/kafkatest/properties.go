@@ -48,6 +48,12 @@ func (c *Cluster) properties(b *Broker) map[string]string {
 		"group.initial.rebalance.delay.ms":             "0",
 		"auto.create.topics.enable":                    "false", // A misspelt topic is an error.
 	}
+	for _, l := range c.config.Listeners {
+		at := b.listeners[l.Name]
+		props["listeners"] += fmt.Sprintf(",%s://%s", l.Name, at.addr)
+		props["advertised.listeners"] += fmt.Sprintf(",%s://%s", l.Name, at.advertised)
+		props["listener.security.protocol.map"] += fmt.Sprintf(",%s:%s", l.Name, l.Protocol)
+	}
 	maps.Copy(props, c.config.Properties)
 	return props
 }

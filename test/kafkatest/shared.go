@@ -38,7 +38,10 @@ func Shared(t testing.TB) string {
 
 // Main is a TestMain: it runs the tests, stops the shared broker, fails the run if a goroutine is left, and exits.
 // Each stop is called before the search for goroutines.
-func Main(m *testing.M, stop ...func() error) {
+func Main(m *testing.M, stop ...func() error) { MainIgnoring(m, nil, stop...) }
+
+// MainIgnoring is Main for tests whose tools are known to leave goroutines behind.
+func MainIgnoring(m *testing.M, known []goleak.Option, stop ...func() error) {
 	code := m.Run()
 	for _, f := range append(stop, stopShared) {
 		if err := f(); err != nil {
@@ -47,7 +50,7 @@ func Main(m *testing.M, stop ...func() error) {
 		}
 	}
 	if code == 0 {
-		if err := goleak.Find(); err != nil {
+		if err := goleak.Find(known...); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}
