@@ -92,6 +92,10 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s)
 bench: ## Measure the cost of tracing; writes bench/RESULTS.md and the README's table
 	go run ./bench -write
 
+.PHONY: bench-others
+bench-others: ## Measure other people's wrappers, with Go 1.26; writes bench/others/RESULTS.md
+	cd bench/others && GOWORK=off go run . -write
+
 .PHONY: soak
 soak: ## Send 10 million messages, twice, and look for what is lost, left or growing
 	go run ./test/cmd/soak
