@@ -43,9 +43,15 @@ func (c *TracedConsumer) CommitOffsets(offsets []kafka.TopicPartition) ([]kafka.
 	})
 }
 
-// commit calls the client, measures it, and makes a span of it if asked to. It
-// does not pass the gate: the revocation callback commits while the client closes.
+// commit calls the client, measures it, and makes a span of it if asked to. A client
+// that is being closed takes commits from its revocation callback only; beside it they
+// would never return, or end the process.
 func (c *TracedConsumer) commit(ctx context.Context, offsets []kafka.TopicPartition, call func() ([]kafka.TopicPartition, error)) ([]kafka.TopicPartition, error) {
+	if c.gate.enter() {
+		defer c.gate.leave()
+	} else if c.callbacks.Load() == 0 {
+		return nil, errClosed()
+	}
 	if c.disabled {
 		return call()
 	}

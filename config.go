@@ -3,6 +3,7 @@ package tracing
 import (
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -190,8 +191,8 @@ func cloneConfig(conf *kafka.ConfigMap) (kafka.ConfigMap, error) {
 		return nil, invalidConfig("the configuration is nil")
 	}
 	for _, key := range []string{"go.events.channel.size", "go.produce.channel.size"} {
-		if n, ok := (*conf)[key].(int); ok && n < 0 {
-			return nil, invalidConfig("%s is %d, less than 0", key, n)
+		if n, ok := (*conf)[key].(int); ok && (n < 0 || n > math.MaxInt32) {
+			return nil, invalidConfig("%s is %d, which is no size", key, n)
 		}
 	}
 	if v, ok := (*conf)["go.logs.channel"]; ok && v != nil {

@@ -124,3 +124,30 @@ func TestConsumeSurvivesBrokerErrors(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Once Close has begun the loop keeps out of the client: the client's Commit never
+// returns if it comes at the wrong moment.
+func TestConsumeCommitsNothingWhileClosing(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	consumer := c.consumer(c.fillTopic("a", "b"), kafka.ConfigMap{"enable.auto.offset.store": false}, tracing.WithCommitSpans())
+	closed := make(chan error, 1)
+	leave := consumer.Enter() // as a call would that holds Close up
+	err := consumer.Consume(context.Background(), func(_ context.Context, msg *kafka.Message) error {
+		if msg.TopicPartition.Offset == 1 {
+			go func() { closed <- consumer.Close() }()
+			eventually(t, "closing has begun", func() bool { _, err := consumer.ReadMessage(0); return codeOf(err) == kafka.ErrState })
+		}
+		return nil
+	}, tracing.WithCommitInterval(0))
+	if err != nil {
+		t.Errorf("Consume returned %v", err)
+	}
+	if n := len(c.ended("kafka.commit")); n != 1 {
+		t.Errorf("%d commits, want that of the first message only", n)
+	}
+	leave()
+	if err := receiveEvent(t, closed); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}

@@ -20,8 +20,8 @@ var (
 // [ContextFromMessage] and [TracedConsumer.Process]. Headers are handed over as
 // they were on the wire.
 //
-// Poll, ReadMessage, Events and Close are safe for concurrent use with each
-// other; the other methods are as safe as the client's. Rebalance callbacks get
+// Poll, ReadMessage, Events, Commit and Close are safe for concurrent use with
+// each other; the other methods are as safe as the client's. Rebalance callbacks get
 // the embedded consumer, which is the type that the client gives them.
 //
 // Make one with [NewConsumer] or [WrapConsumer].
@@ -37,6 +37,7 @@ type TracedConsumer struct {
 
 	events     chan kafka.Event // what the application sees as Events(); may be nil
 	rebalanced atomic.Uint64    // calls of the rebalance callback
+	callbacks  atomic.Int32     // rebalance callbacks under way
 	consuming  atomic.Bool      // a Consume or ConsumeBatch is running
 	open       openProcess      // with WithProcessSpanUntilNextPoll
 	stats      *statistics
@@ -119,6 +120,10 @@ func (c *TracedConsumer) Subscribe(topic string, rebalanceCb kafka.RebalanceCb) 
 // SubscribeTopics subscribes to topics; see [kafka.Consumer.SubscribeTopics]. The
 // callback gets the embedded consumer.
 func (c *TracedConsumer) SubscribeTopics(topics []string, rebalanceCb kafka.RebalanceCb) error {
+	if !c.gate.enter() {
+		return errClosed()
+	}
+	defer c.gate.leave()
 	if rebalanceCb == nil && c.Consumer.Events() != nil {
 		// A callback would keep rebalance events off the channel.
 		return c.Consumer.SubscribeTopics(topics, nil)
@@ -130,6 +135,8 @@ func (c *TracedConsumer) SubscribeTopics(topics []string, rebalanceCb kafka.Reba
 		if rebalanceCb == nil {
 			return nil // the client assigns, as it does without a callback
 		}
+		c.callbacks.Add(1)
+		defer c.callbacks.Add(-1)
 		return rebalanceCb(consumer, event)
 	})
 }

@@ -208,9 +208,10 @@ func (f *forwarder) abandon(d delivery) {
 // Reports that the application has not read are lost as well, other than those in
 // the buffers of their channels. Events() is closed.
 //
-// When it returns every span has ended and no goroutine is left. It may be called
-// more than once, and while other methods run: they return, with kafka.ErrState
-// where they return an error.
+// When it returns every span has ended and no goroutine is left. So it waits for
+// span processors and for callbacks given by option, and must not be called from
+// one. It may be called more than once, and while other methods run: they return,
+// with kafka.ErrState where they return an error.
 func (p *TracedProducer) Close() {
 	first := p.shutDown()
 	p.Producer.Close()

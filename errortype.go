@@ -3,6 +3,8 @@ package tracing
 import (
 	"context"
 	"errors"
+	"fmt"
+	"unicode/utf8"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
@@ -13,13 +15,23 @@ import (
 const (
 	errorTypeOther = "_OTHER"
 	errorTypePanic = "panic"
+
+	maxErrorType = 255
 )
 
 // errorType returns the value of error.type for err: a Kafka error's own name,
 // the name of the context's error, else the type of the Go error. The prose that
 // [kafka.ErrorCode] prints is none of these: it changes between versions and has
 // no bounded set of values.
-func errorType(err error) string {
+//
+// A nil pointer in err has methods that may not be made for it, and what an error
+// calls itself is not ours: neither may harm the application or its telemetry.
+func errorType(err error) (name string) {
+	defer func() {
+		if recover() != nil {
+			name = fmt.Sprintf("%T", err)
+		}
+	}()
 	var (
 		value   kafka.Error
 		pointer *kafka.Error
@@ -34,7 +46,7 @@ func errorType(err error) string {
 	case errors.Is(err, context.DeadlineExceeded):
 		return "context.DeadlineExceeded"
 	}
-	if t := semconv.ErrorType(err).Value.AsString(); t != "" {
+	if t := semconv.ErrorType(err).Value.AsString(); t != "" && len(t) <= maxErrorType && utf8.ValidString(t) {
 		return t
 	}
 	return errorTypeOther

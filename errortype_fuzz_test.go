@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -37,6 +38,10 @@ var errorMakers = []func(code kafka.ErrorCode, text string, inner error) error{
 	func(_ kafka.ErrorCode, text string, inner error) error { return opaque{text, inner} },
 	func(kafka.ErrorCode, string, error) error { return typed{""} },
 	func(kafka.ErrorCode, string, error) error { return typed{"mine"} },
+	func(kafka.ErrorCode, string, error) error { return typed{"\xff"} },
+	func(kafka.ErrorCode, string, error) error { return typed{strings.Repeat("x", 1000)} },
+	func(kafka.ErrorCode, string, error) error { return (*fs.PathError)(nil) }, // its Unwrap panics
+	func(kafka.ErrorCode, string, error) error { return (*typed)(nil) },        // and so does its ErrorType
 }
 
 // opaque is an error that unwraps to several, of which some are nil.
@@ -57,6 +62,10 @@ func FuzzErrorType(f *testing.F) {
 	f.Add(4711, "no such code", []byte{0, 8, 10, 6})
 	f.Add(0, "\xff", []byte{2, 7, 9})
 	f.Add(0, "", []byte{5})
+	f.Add(0, "", []byte{13, 7})
+	f.Add(0, "", []byte{14})
+	f.Add(0, "", []byte{15, 9, 7})
+	f.Add(0, "", []byte{16})
 	f.Fuzz(func(t *testing.T, code int, text string, shape []byte) {
 		of := func(code int, text string) string {
 			err := errors.New(text)

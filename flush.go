@@ -62,7 +62,7 @@ func (p *TracedProducer) Flush(timeoutMs int) int {
 			return n
 		}
 		if p.rawLen() > 0 {
-			p.Producer.Flush(int(min(left, flushSlice).Milliseconds()))
+			p.flushClient(min(left, flushSlice))
 			continue
 		}
 		// The client is done; now it is for the application to read.
@@ -71,6 +71,29 @@ func (p *TracedProducer) Flush(timeoutMs int) int {
 			pause = min(2*pause, 10*time.Millisecond)
 		case <-p.closing:
 		}
+	}
+}
+
+// flushClient has the client flush for a while. The client's own call also hands events
+// over, and hangs where the forwarder does not take them because a span processor
+// blocks: so nobody waits for it longer than asked for. One is under way at a time.
+func (p *TracedProducer) flushClient(d time.Duration) {
+	flushed := make(chan struct{})
+	if p.flushing.CompareAndSwap(false, true) {
+		if !p.gate.enter() {
+			return // closing, as the caller sees next
+		}
+		go func() {
+			defer close(flushed)
+			defer p.gate.leave()
+			defer p.flushing.Store(false)
+			p.Producer.Flush(int(d.Milliseconds()))
+		}()
+	}
+	select {
+	case <-flushed:
+	case <-time.After(d):
+	case <-p.closing:
 	}
 }
 

@@ -130,8 +130,12 @@ func handlerError(msgs []*kafka.Message, err error) error {
 
 // store stores, for each partition, the offset after its last message. A
 // partition that has been revoked meanwhile is no longer ours to store: whoever
-// has it now handles the message again.
+// has it now handles the message again. So does the group once Close has begun.
 func (l *loop) store(msgs []*kafka.Message) error {
+	if !l.c.gate.enter() {
+		return errStopped
+	}
+	defer l.c.gate.leave()
 	offsets := nextOffsets(msgs)
 	stored, err := l.c.Consumer.StoreOffsets(offsets)
 	if err == nil {
@@ -171,11 +175,13 @@ func nextOffsets(msgs []*kafka.Message) []kafka.TopicPartition {
 	return offsets
 }
 
-// commit commits what has been stored, if the loop is asked to.
+// commit commits what has been stored, if the loop is asked to. It keeps out of a
+// client that is being closed, whose Commit may never return.
 func (l *loop) commit(ctx context.Context) {
-	if !l.commits || !l.uncommitted {
+	if !l.commits || !l.uncommitted || !l.c.gate.enter() {
 		return
 	}
+	defer l.c.gate.leave()
 	l.lastCommit = time.Now()
 	offsets, err := l.c.commit(ctx, nil, func() ([]kafka.TopicPartition, error) { return l.c.Consumer.Commit() })
 	switch {

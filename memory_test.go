@@ -134,9 +134,11 @@ func TestConsumerRule01IdlePolling(t *testing.T) { //nolint:paralleltest // See 
 // An idle poll costs what the client's own costs.
 func TestConsumerRule01IdlePollAllocations(t *testing.T) { //nolint:paralleltest // It counts allocations.
 	c := newCluster(t)
-	consumer := c.consumer(c.topic(1), nil)
-	want := testing.AllocsPerRun(1000, func() { consumer.Consumer.Poll(0) })
-	if got := testing.AllocsPerRun(1000, func() { consumer.Poll(0) }); got > want {
-		t.Errorf("Poll allocates %v times, the client's own %v", got, want)
+	for name, opts := range map[string][]tracing.Option{"": nil, "until next poll": {tracing.WithProcessSpanUntilNextPoll()}} {
+		consumer := c.consumer(c.topic(1), nil, opts...)
+		want := testing.AllocsPerRun(1000, func() { consumer.Consumer.Poll(0) })
+		if got := testing.AllocsPerRun(1000, func() { consumer.Poll(0) }); got > want {
+			t.Errorf("%s: Poll allocates %v times, the client's own %v", name, got, want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime"
 	"sync"
 	"testing"
@@ -41,6 +42,7 @@ func TestProcessErrors(t *testing.T) {
 		"context":         {context.Canceled, "context.Canceled", "context canceled"},
 		"binary":          {errors.New("decode \xff"), "*errors.errorString", "decode \ufffd"},
 		"nil in an error": {typedNil, "*kafka.Error", "<nil>"},
+		"nil of another":  {(*fs.PathError)(nil), "*fs.PathError", "<nil>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -38,6 +38,7 @@ type TracedProducer struct {
 	events    chan kafka.Event // what the application sees as Events()
 	envelopes envelopes
 	held      atomic.Int64 // messages whose report has not been forwarded
+	flushing  atomic.Bool  // the client's Flush is under way
 	forwarder forwarder
 	channel   channelProducer
 	stats     *statistics

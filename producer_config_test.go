@@ -3,6 +3,7 @@ package tracing_test
 import (
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"testing"
 
@@ -42,6 +43,8 @@ func TestNewProducerConfigurations(t *testing.T) {
 		"logs channel mistyped":        {conf: kafka.ConfigMap{"go.logs.channel": make(chan string)}, crashes: true},
 		"events negative":              {conf: kafka.ConfigMap{"go.events.channel.size": -1}, crashes: true},
 		"produce channel negative":     {conf: kafka.ConfigMap{"go.produce.channel.size": -1}, crashes: true},
+		"events too large":             {conf: kafka.ConfigMap{"go.events.channel.size": math.MaxInt}, crashes: true},
+		"produce channel too large":    {conf: kafka.ConfigMap{"go.produce.channel.size": math.MaxInt}, crashes: true},
 		"batch, negative":              {conf: kafka.ConfigMap{"go.produce.channel.size": -1, "go.batch.producer": true}, crashes: true},
 		"linger not below the timeout": {conf: kafka.ConfigMap{"linger.ms": 1000, "message.timeout.ms": 1000}},
 	} {

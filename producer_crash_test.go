@@ -102,3 +102,37 @@ func TestProducerRule13CloseDuringATransactionCall(t *testing.T) {
 }
 
 func isCommit(s sdktrace.ReadWriteSpan) bool { return s.Name() == "kafka.commit_transaction" }
+
+// So it does for a query, beneath which the raw client may end the process.
+func TestProducerRule13CloseDuringAQuery(t *testing.T) {
+	t.Parallel()
+	const timeout = 1000
+	for name, query := range map[string]func(p *tracing.TracedProducer, topic string) error{
+		"QueryWatermarkOffsets": func(p *tracing.TracedProducer, topic string) error {
+			_, _, err := p.QueryWatermarkOffsets(topic, 0, timeout)
+			return err
+		},
+		"OffsetsForTimes": func(p *tracing.TracedProducer, topic string) error {
+			_, err := p.OffsetsForTimes([]kafka.TopicPartition{{Topic: &topic, Offset: 1}}, timeout)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			p := c.producer(kafka.ConfigMap{"bootstrap.servers": "127.0.0.1:1"})
+			collect(p.Events()) // of the client's own errors
+			began, answered := make(chan struct{}), make(chan error, 1)
+			go func() { close(began); answered <- query(p, "some") }()
+			<-began
+			returns(t, "Close", p.Close)
+			select {
+			case <-answered:
+			default: // it came too late
+				if err := receiveEvent(t, answered); codeOf(err) != kafka.ErrState {
+					t.Errorf("Close returned before the call did, with %v", err)
+				}
+			}
+		})
+	}
+}

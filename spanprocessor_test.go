@@ -62,6 +62,34 @@ func TestProducerWithABlockingSpanProcessor(t *testing.T) {
 	}
 }
 
+// Flush keeps to its timeout also where the client's own hangs, with more reports than
+// the channel between the two holds.
+func TestProducerRule06FlushBesideABlockedSpanProcessor(t *testing.T) {
+	t.Parallel()
+	v := newValve()
+	v.shut.Store(true)
+	c := newCluster(t, sdktrace.WithSpanProcessor(spanHooks{onEnd: v.pass}))
+	topic := c.topic(1)
+	p := c.producer(nil)
+	const n = 3000
+	reports := make(chan kafka.Event, n)
+	for range n {
+		produce(t, p, message(topic, "v"), reports)
+	}
+	eventually(t, "the channel is full", func() bool { return len(p.Producer.Events()) == cap(p.Producer.Events()) })
+	returns(t, "Flush beside a blocked span processor", func() {
+		for range 3 {
+			if left := p.Flush(50); left == 0 {
+				t.Error("Flush returned 0")
+			}
+		}
+	})
+	close(v.opened)
+	for range n {
+		nextReport(t, reports)
+	}
+}
+
 // While one span is with its processor nothing is locked that another call needs.
 func TestProducerRule04NothingIsLockedWhileASpanProcessorBlocks(t *testing.T) {
 	t.Parallel()

@@ -13,15 +13,17 @@ import (
 	"github.com/kafkatrace/tracing"
 )
 
-// What each method of the clients is to this package: traced, by a method of our
-// own, or passed through, by embedding. A method that upstream adds is in neither
-// list, and someone has to think about it.
+// What each method of the clients is to this package: traced, or kept out of a
+// client that is being closed, by a method of our own, or passed through, by
+// embedding. A method that upstream adds is in neither list, and someone has to
+// think about it.
 var (
 	producerTraced = strings.Fields(`
 		Produce ProduceChannel Events Len Flush Close
-		InitTransactions SendOffsetsToTransaction CommitTransaction AbortTransaction`)
+		InitTransactions SendOffsetsToTransaction CommitTransaction AbortTransaction
+		OffsetsForTimes QueryWatermarkOffsets`)
 	producerPassedThrough = strings.Fields(`
-		BeginTransaction GetFatalError GetMetadata IsClosed Logs OffsetsForTimes Purge QueryWatermarkOffsets
+		BeginTransaction GetFatalError GetMetadata IsClosed Logs Purge
 		SetOAuthBearerToken SetOAuthBearerTokenFailure SetSaslCredentials String TestFatalError`)
 	consumerTraced = strings.Fields(`
 		Poll ReadMessage Events Close Subscribe SubscribeTopics

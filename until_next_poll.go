@@ -30,6 +30,7 @@ type openProcess struct {
 func (o *openProcess) replace(end func(error)) {
 	var next *func(error)
 	if end != nil {
+		end := end // else it is allocated for nil as well
 		next = &end
 	}
 	if last := o.end.Swap(next); last != nil {
