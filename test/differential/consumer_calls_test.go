@@ -154,7 +154,7 @@ func (a *consumerAuthor) ask(t *rapid.T) {
 
 // brokerDown makes the broker unreachable, once everything has been received.
 func (a *consumerAuthor) brokerDown(t *rapid.T) {
-	if !a.outage || a.down || a.dueInAll() > 0 {
+	if !a.outage || a.down || a.dueInAll() > 0 || rapid.IntRange(0, 2).Draw(t, "down") > 0 {
 		t.SkipNow()
 	}
 	a.down = true

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	preset("rapid.checks", "3")
 	preset("rapid.steps", "20")
 	// Scripts wait more than they compute.
-	preset("test.parallel", "6")
+	preset("test.parallel", "16")
 	goleak.VerifyTestMain(m)
 }
 

@@ -86,7 +86,7 @@ type producerModel struct {
 	through     bool // messages have gone through ProduceChannel since
 	usedChannel bool // it has been used at all
 	class       int  // with reports off: the channel of the messages since (0: nowhere); -1: there are none
-	stirred     bool // a Flush has sent what lingered; it may go on in the background for a while
+	stirred     bool // with messages that linger: a Flush had to wait, and may go on in the background for a while
 	down        bool // the broker is
 	fatal       bool // the client has raised a fatal error
 }
@@ -228,7 +228,7 @@ func (m *producerModel) arrived() bool {
 
 // flushed is after a Flush: the client has been free in the order of what it still had.
 func (m *producerModel) flushed() {
-	m.stirred = m.stirred || len(m.queued) > 0
+	m.stirred = m.stirred || m.lingers && (len(m.queued) > 0 || !m.settled)
 	m.conclude(delivered)
 	if !m.settled {
 		m.loosen()

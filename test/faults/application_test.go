@@ -21,7 +21,6 @@ type setup struct {
 
 	clients  kafka.ConfigMap // for the producer and the consumer
 	producer kafka.ConfigMap
-	consumer kafka.ConfigMap
 	sendOnly bool // there is no consumer
 }
 
@@ -56,7 +55,7 @@ func (s setup) startWith(t *testing.T, c *client) *application {
 		"acks": "all", "linger.ms": 20, "message.timeout.ms": int(patience.Milliseconds()),
 	})), topic, s.topic.NumPartitions)
 	if !s.sendOnly {
-		a.receiver = newReceiver(t, c.consumer(t, a.config(s.consumer, kafka.ConfigMap{
+		a.receiver = newReceiver(t, c.consumer(t, a.config(nil, kafka.ConfigMap{
 			"group.id": topic, "auto.offset.reset": "earliest", "enable.auto.offset.store": false, "fetch.wait.max.ms": 50,
 		})), topic)
 	}
@@ -68,7 +67,7 @@ func (s setup) startWith(t *testing.T, c *client) *application {
 	return a
 }
 
-// config adds what the setup says of all clients, and of this one, to what is usual.
+// config adds what the setup says of all clients, and what is to be said of this one, to what is usual.
 func (s setup) config(own, usual kafka.ConfigMap) *kafka.ConfigMap {
 	conf := clientConfig(s.bootstrap, usual)
 	maps.Copy(*conf, s.clients)
@@ -100,7 +99,13 @@ func (as applications) sendUpTo(n int) {
 	for _, a := range as {
 		a.sender.sendUpTo(n)
 	}
+	as.settle()
+}
+
+// settle waits until every message has its report.
+func (as applications) settle() {
 	for _, a := range as {
+		a.t.Helper()
 		a.sender.settle()
 	}
 }

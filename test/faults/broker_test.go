@@ -26,7 +26,7 @@ func TestLeaderKilled(t *testing.T) {
 	}
 	cluster.Broker(leader).Kill()
 	all.goOn(t) // With another leader.
-	if err := cluster.Broker(leader).Start(patient(t)); err != nil {
+	if err := cluster.Broker(leader).Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	all.goOn(t)
@@ -41,7 +41,7 @@ func TestAllBrokersDown(t *testing.T) {
 	cluster := shared.get(t)
 	start := func(idempotent bool) applications {
 		return setup{cluster: cluster, producer: kafka.ConfigMap{
-			"enable.idempotence": idempotent, "message.timeout.ms": 3000, "queue.buffering.max.messages": 400,
+			"enable.idempotence": idempotent, "message.timeout.ms": 8000, "queue.buffering.max.messages": 400,
 		}}.start(t)
 	}
 	plain, idempotent := start(false), start(true)
@@ -50,9 +50,17 @@ func TestAllBrokersDown(t *testing.T) {
 	cluster.Kill()
 	all.sendUpTo(800) // More than there is room for.
 	all.eventually(t, "the application knows", func(a *application) bool { return a.sender.knows("_ALL_BROKERS_DOWN") })
-	if err := cluster.Restart(patient(t)); err != nil {
+	if err := cluster.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	all.eventually(t, "the partitions have leaders", func(a *application) bool {
+		for i := range a.sender.partitions {
+			if _, err := kafkatest.Leader(t.Context(), cluster.Bootstrap(), a.sender.topic, i); err != nil {
+				return false
+			}
+		}
+		return true
+	})
 	all.sendUpTo(1100)
 	for name, apps := range map[string]applications{"": plain, ", idempotent": idempotent} {
 		apps.finish(t, "all brokers down beyond message.timeout.ms"+name, "", "_MSG_TIMED_OUT", refused+"_QUEUE_FULL")

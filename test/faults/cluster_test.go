@@ -26,6 +26,7 @@ const (
 	authenticated = "SASL"
 )
 
+// get returns the cluster, all brokers running.
 func (s *sharedCluster) get(t *testing.T) *kafkatest.Cluster {
 	t.Helper()
 	s.mu.Lock()
@@ -63,6 +64,10 @@ func (s *sharedCluster) get(t *testing.T) *kafkatest.Cluster {
 	}
 	if s.err != nil {
 		t.Fatal(s.err)
+	}
+	// A test that failed may have left one down.
+	if err := s.cluster.Restart(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	return s.cluster
 }

@@ -20,7 +20,7 @@ func TestDiskFull(t *testing.T) {
 	for i, disk := range disks {
 		disks[i] = filepath.Join(dir, disk)
 	}
-	cluster, err := kafkatest.Start(patient(t), kafkatest.Config{
+	cluster, err := kafkatest.Start(t.Context(), kafkatest.Config{
 		Dir: dir,
 		// Kafka makes its indexes as large as they may become, 10 MiB, so it needs more than that.
 		MaxFileSize: 11 << 20,
@@ -37,20 +37,27 @@ func TestDiskFull(t *testing.T) {
 	apps := setup{
 		cluster: cluster, topic: kafka.TopicSpecification{NumPartitions: 1}, sendOnly: true,
 		// What the broker cannot write is a whole batch.
-		producer: kafka.ConfigMap{"message.timeout.ms": 4000, "batch.num.messages": 1},
+		producer: kafka.ConfigMap{"message.timeout.ms": 8000, "batch.num.messages": 1},
 	}.start(t)
-	const tooMany = 150
-	for _, a := range apps {
-		for range tooMany {
-			a.sender.send(100_000)
+	fill := func(n int) {
+		t.Helper()
+		for _, a := range apps {
+			for range n {
+				a.sender.send(100_000)
+			}
 		}
 	}
-	apps.sendUpTo(tooMany + 50)
+	fill(50)
+	apps.settle()
+	fill(50)
+	apps.settle()
+	fill(50) // The last of these are too many.
+	apps.sendUpTo(200)
 	cluster.Broker(1).SetMaxFileSize(0)
 	cluster.Kill()
-	if err := cluster.Restart(patient(t)); err != nil {
+	if err := cluster.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	apps.sendUpTo(tooMany + 150)
+	apps.sendUpTo(400)
 	apps.finish(t, "disk full, and room again", "", "_MSG_TIMED_OUT")
 }

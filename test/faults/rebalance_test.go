@@ -17,28 +17,31 @@ import (
 // first is left.
 func TestRebalanceStorm(t *testing.T) {
 	t.Parallel()
+	classic := func(strategy string) kafka.ConfigMap {
+		return kafka.ConfigMap{
+			"partition.assignment.strategy": strategy, "heartbeat.interval.ms": 200,
+			// Close may wait for a session to end: librdkafka gives up leaving when a join is under way.
+			"session.timeout.ms": 3000,
+		}
+	}
 	for _, test := range []struct {
 		name string
 		conf kafka.ConfigMap
 	}{
-		{name: "classic, range", conf: kafka.ConfigMap{"partition.assignment.strategy": "range"}},
-		{name: "classic, cooperative-sticky", conf: kafka.ConfigMap{"partition.assignment.strategy": "cooperative-sticky"}},
-		{name: "KIP-848", conf: kafka.ConfigMap{"group.protocol": "consumer"}},
+		{"classic, range", classic("range")},
+		{"classic, cooperative-sticky", classic("cooperative-sticky")},
+		{"KIP-848", kafka.ConfigMap{"group.protocol": "consumer"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			const members = 10
-			if test.conf["group.protocol"] == nil {
-				// Close may wait for a session to end: librdkafka gives up leaving when a join is under way.
-				maps.Copy(test.conf, kafka.ConfigMap{"session.timeout.ms": 3000, "heartbeat.interval.ms": 200})
-			}
 			bootstrap := shared.get(t).Bootstrap()
 			topic := kafkatest.NewTopic(t, bootstrap, members)
 			p := rawClient().producer(t, clientConfig(bootstrap, kafka.ConfigMap{"acks": "all", "linger.ms": 50}))
 			sender := newSender(t, p, topic, members)
 			groups := []*group{
-				{t: t, client: rawClient(), topic: topic, conf: test.conf},
-				{t: t, client: tracedClient(t, tracing.WithProcessSpanUntilNextPoll()), topic: topic, conf: test.conf},
+				{t: t, client: rawClient(), bootstrap: bootstrap, topic: topic, conf: test.conf},
+				{t: t, client: tracedClient(t, tracing.WithProcessSpanUntilNextPoll()), bootstrap: bootstrap, topic: topic, conf: test.conf},
 			}
 			stop := sender.flow()
 			t.Cleanup(stop)
@@ -70,6 +73,7 @@ func TestRebalanceStorm(t *testing.T) {
 type group struct {
 	t         *testing.T
 	client    *client
+	bootstrap string
 	topic     string
 	conf      kafka.ConfigMap
 	receivers []*receiver // those that have left included
@@ -79,7 +83,7 @@ type group struct {
 func (g *group) join(n int) {
 	g.t.Helper()
 	for range n {
-		conf := clientConfig(shared.get(g.t).Bootstrap(), kafka.ConfigMap{
+		conf := clientConfig(g.bootstrap, kafka.ConfigMap{
 			"group.id": g.topic + g.client.name, "auto.offset.reset": "earliest", "enable.auto.offset.store": false,
 			"auto.commit.interval.ms": 100,
 		})

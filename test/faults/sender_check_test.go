@@ -16,7 +16,7 @@ import (
 const refused = "refused: "
 
 // fates returns how many messages met which fate: "" is that they were delivered, others are the names of the errors
-// that were reported or returned.
+// that were reported or returned. The caller holds mu, or has closed the sender.
 func (s *sender) fates() map[string]int {
 	n := map[string]int{}
 	for _, m := range s.messages {

@@ -167,6 +167,13 @@ func (s *sender) knows(name string) bool {
 	return s.errors[name] > 0
 }
 
+// knowsAny tells whether Events() has told of an error.
+func (s *sender) knowsAny() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.errors) > 0
+}
+
 // settle waits until every message has its report.
 func (s *sender) settle() {
 	s.t.Helper()

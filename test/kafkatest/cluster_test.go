@@ -23,7 +23,7 @@ func TestSharedBrokerDeliversAMessage(t *testing.T) {
 	}
 }
 
-// One broker of three crashes: the others go on, and the crashed one comes back with its data.
+// One broker of three crashes: the others go on, and the crashed one comes back with its data. Then all of them crash.
 func TestClusterOutlivesACrash(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -40,16 +40,34 @@ func TestClusterOutlivesACrash(t *testing.T) {
 	topic := NewTopic(t, cluster.Bootstrap(), 1)
 	produce(t, cluster.Bootstrap(), topic, "before")
 
-	cluster.Broker(2).Kill()
-	produce(t, cluster.Bootstrap(), topic, "during")
-	if err := cluster.Broker(2).Start(ctx); err != nil {
+	leader, err := Leader(ctx, cluster.Bootstrap(), topic, 0)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cluster.Broker(1).Stop(ctx); err != nil {
+	cluster.Broker(leader).Kill()
+	produce(t, cluster.Bootstrap(), topic, "during")
+	if err := cluster.Broker(leader).Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Broker(1 + leader%3).Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if got := consume(t, cluster.Bootstrap(), topic); got != "before" {
 		t.Errorf("consumed %q, want before", got)
+	}
+
+	cluster.Kill()
+	if err := cluster.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := consume(t, cluster.Bootstrap(), topic); got != "before" {
+		t.Errorf("consumed %q after all brokers were killed, want before", got)
+	}
+	if err := DeleteTopics(ctx, cluster.Bootstrap(), topic); err != nil {
+		t.Fatal(err)
+	}
+	if leader, err := Leader(ctx, cluster.Bootstrap(), topic, 0); err == nil {
+		t.Errorf("broker %d leads a topic that was deleted", leader)
 	}
 }
 
@@ -86,7 +104,7 @@ func produce(t *testing.T, bootstrap, topic, value string) {
 func consume(t *testing.T, bootstrap, topic string) string {
 	t.Helper()
 	c, err := kafka.NewConsumer(&kafka.ConfigMap{
-		"bootstrap.servers": bootstrap, "group.id": topic, "auto.offset.reset": "earliest", "log_level": 0,
+		"bootstrap.servers": bootstrap, "group.id": topic, "auto.offset.reset": "earliest", "enable.auto.commit": false, "log_level": 0,
 	})
 	if err != nil {
 		t.Fatal(err)

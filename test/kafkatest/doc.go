@@ -18,5 +18,8 @@
 //	cluster.Broker(2).Kill()
 //	err = cluster.Broker(2).Start(ctx)
 //
+// A Config can add listeners to the brokers, for clients that log in or that come through a proxy, and have writing to
+// their disks fail.
+//
 // A broker that cannot be had is a failure; no test is skipped.
 package kafkatest

@@ -25,6 +25,32 @@ func TestInternalTopicsFitTheCluster(t *testing.T) {
 	}
 }
 
+func TestListenersAreAdvertised(t *testing.T) {
+	t.Parallel()
+	c := &Cluster{config: Config{Listeners: []Listener{
+		{Name: "SASL", Protocol: "SASL_PLAINTEXT"},
+		{Name: "PROXIED", Protocol: "PLAINTEXT", Advertise: func(addr string) (string, error) { return "proxy-of-" + addr, nil }},
+	}}}
+	b := &Broker{id: 1, addr: "own:1", controller: "own:2", cluster: c}
+	if err := b.listen([]string{"own:3", "own:4"}); err != nil {
+		t.Fatal(err)
+	}
+	c.brokers = []*Broker{b}
+	props := c.properties(b)
+	for key, want := range map[string]string{
+		"listeners":                      "PLAINTEXT://own:1,CONTROLLER://own:2,SASL://own:3,PROXIED://own:4",
+		"advertised.listeners":           "PLAINTEXT://own:1,SASL://own:3,PROXIED://proxy-of-own:4",
+		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,PROXIED:PLAINTEXT",
+	} {
+		if props[key] != want {
+			t.Errorf("%s is %s, want %s", key, props[key], want)
+		}
+	}
+	if got, want := c.BootstrapOf("PROXIED"), "proxy-of-own:4"; got != want {
+		t.Errorf("clients are told %s, want %s", got, want)
+	}
+}
+
 func TestFormatEscapes(t *testing.T) {
 	t.Parallel()
 	if got, want := string(format(map[string]string{"b": "x\ny", "a": `C:\kafka`})), "a=C:\\\\kafka\nb=x\\ny\n"; got != want {

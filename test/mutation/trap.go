@@ -29,17 +29,17 @@ type Trap struct {
 const defaultTimeout = 90 * time.Second
 
 //go:embed traps
-var traps embed.FS
+var directory embed.FS
 
 // Traps returns all traps, in the order of their names.
 func Traps() ([]*Trap, error) {
-	entries, err := traps.ReadDir("traps")
+	entries, err := directory.ReadDir("traps")
 	if err != nil {
 		return nil, err
 	}
 	var all []*Trap
 	for _, entry := range entries {
-		content, err := traps.ReadFile(path.Join("traps", entry.Name()))
+		content, err := directory.ReadFile(path.Join("traps", entry.Name()))
 		if err != nil {
 			return nil, err
 		}
