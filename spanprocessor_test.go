@@ -240,8 +240,8 @@ func TestConsumerRule05CloseWhileASpanProcessorBlocks(t *testing.T) {
 					hooks = spanHooks{onStart: v.pass}
 				}
 				c := newCluster(t, sdktrace.WithSpanProcessor(hooks))
+				v.shut.Store(true) // Events() begins with the consumer
 				consumer := c.consumer(c.fillTopic("a"), kafka.ConfigMap{"go.events.channel.enable": way == "Events"})
-				v.shut.Store(true)
 				received, closed := make(chan kafka.Event, 1), make(chan error, 1)
 				go func() { received <- receive(t, consumer) }()
 				receiveEvent(t, v.waiting)

@@ -56,7 +56,7 @@ func (s setup) startWith(t *testing.T, c *client) *application {
 	})), topic, s.topic.NumPartitions)
 	if !s.sendOnly {
 		a.receiver = newReceiver(t, c.consumer(t, a.config(nil, kafka.ConfigMap{
-			"group.id": topic, "auto.offset.reset": "earliest", "enable.auto.offset.store": false, "fetch.wait.max.ms": 50,
+			"group.id": topic, "auto.offset.reset": "earliest", "enable.auto.offset.store": false, "fetch.wait.max.ms": 100,
 		})), topic)
 	}
 	t.Cleanup(func() {

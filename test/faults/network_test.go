@@ -58,7 +58,7 @@ func TestNetwork(t *testing.T) { //nolint:tparallel // There is one network for 
 				began := apps[0].sender.sent()
 				test.fail(t)
 				apps.eventually(t, "the failure lasts", func(a *application) bool {
-					return a.sender.sent() > began+500 && (test.silent || a.sender.knowsAny())
+					return a.sender.sent() > began+300 && (test.silent || a.sender.knowsAny())
 				})
 				n.restore(t, "")
 				apps.goOn(t)

@@ -116,7 +116,7 @@ func (s *sender) flow() (stop func()) {
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		pace := time.NewTicker(2 * time.Millisecond)
+		pace := time.NewTicker(4 * time.Millisecond)
 		defer pace.Stop()
 		for {
 			select {

@@ -18,6 +18,9 @@ import (
 // crash stands for the end of the process by a signal in the client's C code.
 const crash = "signal arrived during cgo execution"
 
+// attempts is how often a program may fail to show its bug: most are races, which the client sometimes wins.
+const attempts = 5
+
 // Each program still shows its bug. If one does not, the client has mended it: see the package's documentation.
 func TestBugsAreStillThere(t *testing.T) {
 	t.Parallel()
@@ -29,6 +32,7 @@ func TestBugsAreStillThere(t *testing.T) {
 		"lostreports":  "Flush returned 0\n1000 reports were asked for; lost ones: true\n",
 		"onlyerror":    "true: delivery.report.only.error=true is not currently supported by the Go client\n\"true\": Flush returned 0, with 0 reports of 1 message\n",
 		"channelclose": "Close has not returned after 3 seconds\n",
+		"closeloses":   "one message of 10 was consumed; more are committed\n",
 	}
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // The first build compiles the client.
@@ -50,9 +54,13 @@ func TestBugsAreStillThere(t *testing.T) {
 	for name, output := range want {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := run(t, filepath.Join(dir, name)); got != output {
-				t.Errorf("the client's bug may be mended: it printed\n%s\nwant\n%s", got, output)
+			got := ""
+			for range attempts {
+				if got = run(t, filepath.Join(dir, name)); got == output {
+					return
+				}
 			}
+			t.Errorf("the client's bug may be mended: it printed\n%s\nwant\n%s", got, output)
 		})
 	}
 }
