@@ -60,10 +60,10 @@ func consumeOne(servers, topic string) kafka.Offset {
 	if c, err = kafka.NewConsumer(conf); err != nil {
 		log.Fatal(err)
 	}
-	defer func() { _ = c.Close() }()
 	offsets, err := c.Committed([]kafka.TopicPartition{{Topic: &topic, Partition: 0}}, 10_000)
 	if err != nil {
 		log.Fatal(err)
 	}
+	_ = c.Close() // this one has consumed nothing
 	return offsets[0].Offset
 }
