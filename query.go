@@ -7,7 +7,7 @@ import "github.com/confluentinc/confluent-kafka-go/v2/kafka"
 // process if it is destroyed beneath the call.
 func (p *TracedProducer) QueryWatermarkOffsets(topic string, partition int32, timeoutMs int) (low, high int64, err error) {
 	if !p.gate.enter() {
-		return 0, 0, errClosed()
+		return -1, -1, errClosed() // as the client
 	}
 	defer p.gate.leave()
 	return p.Producer.QueryWatermarkOffsets(topic, partition, timeoutMs)
