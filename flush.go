@@ -76,7 +76,9 @@ func (p *TracedProducer) Flush(timeoutMs int) int {
 
 // flushClient has the client flush for a while. The client's own call also hands events
 // over, and hangs where the forwarder does not take them because a span processor
-// blocks: so nobody waits for it longer than asked for. One is under way at a time.
+// blocks: so nobody waits for it much longer than asked for. Usually it returns in
+// time; were it still under way when Flush returns, it would be a second poller beside
+// the client's own, and reports might change their order. One is under way at a time.
 func (p *TracedProducer) flushClient(d time.Duration) {
 	flushed := make(chan struct{})
 	if p.flushing.CompareAndSwap(false, true) {
@@ -92,7 +94,7 @@ func (p *TracedProducer) flushClient(d time.Duration) {
 	}
 	select {
 	case <-flushed:
-	case <-time.After(d):
+	case <-time.After(d + closedCheck):
 	case <-p.closing:
 	}
 }

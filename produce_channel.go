@@ -2,7 +2,9 @@ package tracing
 
 import (
 	"context"
+	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
@@ -17,6 +19,7 @@ type channelProducer struct {
 	idle     chan struct{} // the goroutine sends here while it has no message in hand
 	done     chan struct{}
 	stopped  bool
+	busy     atomic.Bool // it has a message in hand
 }
 
 // ProduceChannel returns the channel through which messages may be produced
@@ -72,20 +75,26 @@ func (c *channelProducer) len() int {
 	if c.ch == nil || c.stopped {
 		return 0
 	}
-	if n := len(c.ch); n > 0 {
-		return n
-	}
-	select {
-	case <-c.idle:
-		return 0
-	default:
-		return 1
+	for {
+		if n := len(c.ch); n > 0 {
+			return n
+		}
+		select {
+		case <-c.idle:
+			return 0
+		default:
+		}
+		if c.busy.Load() {
+			return 1
+		}
+		runtime.Gosched() // it is between the two
 	}
 }
 
 func (c *channelProducer) run(p *TracedProducer) {
 	defer close(c.done)
-	send := func(msg *kafka.Message) error { return p.enqueue(context.Background(), msg, nil) }
+	// Not through the gate: Close waits for what is in the channel, as the client does.
+	send := func(msg *kafka.Message) error { return p.enqueueInside(context.Background(), msg, nil) }
 	if p.batchProducer {
 		send = p.handOver
 	}
@@ -95,9 +104,11 @@ func (c *channelProducer) run(p *TracedProducer) {
 			if !ok {
 				return
 			}
+			c.busy.Store(true)
 			if err := send(msg); err != nil {
 				p.giveBack(msg, err)
 			}
+			c.busy.Store(false)
 		case c.idle <- struct{}{}:
 		}
 	}

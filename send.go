@@ -93,6 +93,11 @@ func (p *TracedProducer) enqueue(ctx context.Context, msg *kafka.Message, report
 		return errClosed()
 	}
 	defer p.gate.leave()
+	return p.enqueueInside(ctx, msg, reports)
+}
+
+// enqueueInside is enqueue for who has passed the gate, or is waited for by Close.
+func (p *TracedProducer) enqueueInside(ctx context.Context, msg *kafka.Message, reports chan kafka.Event) error {
 	if msg == nil || p.disabled {
 		err := p.produce(msg, reports)
 		if isQueueFull(err) {

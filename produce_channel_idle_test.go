@@ -1,0 +1,44 @@
+package tracing_test
+
+import (
+	"testing"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// Once all is reported nothing is outstanding, however often it is asked for.
+func TestProducerRule09NothingOutstandingAfterUse(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	p := c.producer(nil)
+	p.ProduceChannel() <- message(c.topic(1), "v")
+	nextReport(t, p.Events())
+	eventually(t, "nothing is outstanding", func() bool { return p.Len() == 0 })
+	for range 1000 {
+		if n, left := p.Len(), p.Flush(0); n != 0 || left != 0 {
+			t.Fatalf("Len is %d and Flush returned %d, with nothing outstanding", n, left)
+		}
+	}
+}
+
+// What is in the channel is produced before the client is closed, as the client
+// itself does: it is not given back.
+func TestProducerRule09CloseProducesWhatIsInTheChannel(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	p := c.producer(nil)
+	topic := c.topic(1)
+	const n = 500
+	for range n {
+		p.ProduceChannel() <- message(topic, "v")
+	}
+	p.Close()
+	for event := range p.Events() {
+		if msg, ok := event.(*kafka.Message); ok && msg.TopicPartition.Error != nil {
+			t.Fatalf("a message came back: %v", msg.TopicPartition.Error)
+		}
+	}
+	if spans := c.ended("kafka.publish"); len(spans) != n {
+		t.Errorf("%d messages were handed to the client, not %d", len(spans), n)
+	}
+}
