@@ -25,7 +25,9 @@ func (c *TracedConsumer) Commit() ([]kafka.TopicPartition, error) {
 // kafka.ErrInvalidArg.
 func (c *TracedConsumer) CommitMessage(msg *kafka.Message) ([]kafka.TopicPartition, error) {
 	if msg == nil {
-		return nil, invalidConfig("CommitMessage needs a message")
+		return c.commit(context.Background(), nil, func() ([]kafka.TopicPartition, error) {
+			return nil, invalidConfig("CommitMessage needs a message")
+		})
 	}
 	ctx := context.Background()
 	if !c.disabled && !c.linkedTraces {

@@ -235,15 +235,21 @@ func TestConsumerRule05UnreadEvents(t *testing.T) {
 			c := newCluster(t)
 			topic := c.fillTopic("a", "b", "c", "d")
 			conf := kafka.ConfigMap{"go.events.channel.enable": true, "go.events.channel.size": size}
-			for _, consumer := range []*tracing.TracedConsumer{
-				c.consumer(topic, conf),
-				tracing.WrapConsumer(c.rawConsumer(topic, conf), c.options()...),
+			taken := min(4, 1+size+1) // one that is read, those that fit, and one that waits
+			for i, newConsumer := range []func() *tracing.TracedConsumer{
+				func() *tracing.TracedConsumer { return c.consumer(topic, conf) },
+				func() *tracing.TracedConsumer {
+					return tracing.WrapConsumer(c.rawConsumer(topic, conf), c.options()...)
+				},
 			} {
+				consumer := newConsumer()
 				if got := cap(consumer.Events()); got != size {
 					t.Errorf("the channel has room for %d, not %d", got, size)
 				}
 				receiveEvent(t, consumer.Events())
-				if size == 1000 {
+				if size < 1000 {
+					eventually(t, "an event waits", func() bool { return len(c.ended("kafka.receive")) == (i+1)*taken })
+				} else {
 					eventually(t, "three events in the channel", func() bool { return len(consumer.Events()) == 3 })
 				}
 				closeWithin(t, consumer)

@@ -28,7 +28,9 @@ type channelProducer struct {
 // message that the client refuses comes back there as a copy with the error.
 //
 // With go.batch.producer the client drops headers and Opaque: the message
-// carries no context, and its publish span ends when it is handed over.
+// carries no context, and its publish span ends when it is handed over. Close
+// then waits for the local queue to take what is in the channel: without a broker,
+// as the client's does, it may hang.
 //
 // Deprecated: as the client's own, in favour of Produce.
 func (p *TracedProducer) ProduceChannel() chan *kafka.Message {
@@ -52,8 +54,9 @@ func (p *TracedProducer) ProduceChannel() chan *kafka.Message {
 	return c.ch
 }
 
-// stop closes the channel and waits until what it holds has been dealt with. The
-// gate is closed by now, so that is quick.
+// stop closes the channel and waits until what it holds has been handed to the
+// client, or refused by it. The local queue is not waited for, but by the client's
+// batch producer.
 func (c *channelProducer) stop() {
 	c.mu.Lock()
 	if c.ch != nil && !c.stopped {
@@ -93,7 +96,8 @@ func (c *channelProducer) len() int {
 
 func (c *channelProducer) run(p *TracedProducer) {
 	defer close(c.done)
-	// Not through the gate: Close waits for what is in the channel, as the client does.
+	// Neither goes through the gate: Close waits for what is in the channel, as the
+	// client does.
 	send := func(msg *kafka.Message) error { return p.enqueueInside(context.Background(), msg, nil) }
 	if p.batchProducer {
 		send = p.handOver
@@ -127,11 +131,7 @@ type handedOver struct {
 // handOver gives a message to the client's batch producer. The client keeps
 // neither headers nor Opaque there, so there is nothing to carry a context and
 // nothing by which to know the report: the span tells of the hand-over only.
-func (p *TracedProducer) handOver(msg *kafka.Message) (err error) {
-	if !p.gate.enter() {
-		return errClosed()
-	}
-	defer p.gate.leave()
+func (p *TracedProducer) handOver(msg *kafka.Message) error {
 	// The batch producer panics on these.
 	if msg == nil || topicOf(msg) == "" {
 		return kafka.NewError(kafka.ErrInvalidArg, "", false)
@@ -154,7 +154,8 @@ func (p *TracedProducer) handOver(msg *kafka.Message) (err error) {
 	return nil
 }
 
-// sendToBatch waits for room in the client's channel.
+// sendToBatch waits for room in the client's channel, also while closing, as the
+// client would.
 func (p *TracedProducer) sendToBatch(msg *kafka.Message) (err error) {
 	defer func() {
 		// The application has closed the embedded client, and with it the channel.
@@ -162,12 +163,8 @@ func (p *TracedProducer) sendToBatch(msg *kafka.Message) (err error) {
 			err = errClosed()
 		}
 	}()
-	select {
-	case p.Producer.ProduceChannel() <- msg:
-		return nil
-	case <-p.closing:
-		return errClosed()
-	}
+	p.Producer.ProduceChannel() <- msg
+	return nil
 }
 
 // giveBack puts a copy of a refused message on Events(), as the client does with

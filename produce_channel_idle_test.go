@@ -25,20 +25,25 @@ func TestProducerRule09NothingOutstandingAfterUse(t *testing.T) {
 // itself does: it is not given back.
 func TestProducerRule09CloseProducesWhatIsInTheChannel(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t)
-	p := c.producer(nil)
-	topic := c.topic(1)
-	const n = 500
-	for range n {
-		p.ProduceChannel() <- message(topic, "v")
-	}
-	p.Close()
-	for event := range p.Events() {
-		if msg, ok := event.(*kafka.Message); ok && msg.TopicPartition.Error != nil {
-			t.Fatalf("a message came back: %v", msg.TopicPartition.Error)
-		}
-	}
-	if spans := c.ended("kafka.publish"); len(spans) != n {
-		t.Errorf("%d messages were handed to the client, not %d", len(spans), n)
+	for name, conf := range map[string]kafka.ConfigMap{"": nil, "batch": {"go.batch.producer": true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			p := c.producer(conf)
+			topic := c.topic(1)
+			const n = 500
+			for range n {
+				p.ProduceChannel() <- message(topic, "v")
+			}
+			p.Close()
+			for event := range p.Events() {
+				if msg, ok := event.(*kafka.Message); ok && msg.TopicPartition.Error != nil {
+					t.Fatalf("a message came back: %v", msg.TopicPartition.Error)
+				}
+			}
+			if spans := c.ended("kafka.publish"); len(spans) != n {
+				t.Errorf("%d messages were handed to the client, not %d", len(spans), n)
+			}
+		})
 	}
 }

@@ -52,6 +52,12 @@ func TestCommitSpans(t *testing.T) {
 	if got := committed(t, consumer, topic); got != 1 {
 		t.Errorf("committed %v", got)
 	}
+	if err := consumer.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := consumer.CommitMessage(nil); codeOf(err) != kafka.ErrState {
+		t.Errorf("a commit of no message by a closed consumer returned %v", err)
+	}
 }
 
 func TestTransactionSpans(t *testing.T) {
@@ -85,6 +91,10 @@ func TestTransactionSpans(t *testing.T) {
 	}
 	if err := p.SendOffsetsToTransaction(ctx, offsets, nil); codeOf(err) != kafka.ErrInvalidArg {
 		t.Errorf("offsets without metadata: %v", err)
+	}
+	p.Close()
+	if err := p.SendOffsetsToTransaction(ctx, offsets, nil); codeOf(err) != kafka.ErrState {
+		t.Errorf("offsets without metadata of a closed producer: %v", err)
 	}
 	for name, opType := range map[string]string{
 		"init_transactions": "", "send_offsets": "settle", "commit_transaction": "", "abort_transaction": "",

@@ -25,10 +25,10 @@ func (p *TracedProducer) InitTransactions(ctx context.Context) error {
 // [kafka.Producer.SendOffsetsToTransaction]. A nil consumerMetadata is answered
 // with kafka.ErrInvalidArg.
 func (p *TracedProducer) SendOffsetsToTransaction(ctx context.Context, offsets []kafka.TopicPartition, consumerMetadata *kafka.ConsumerGroupMetadata) error {
-	if consumerMetadata == nil {
-		return invalidConfig("SendOffsetsToTransaction needs the consumer's group metadata")
-	}
 	return p.transact(ctx, OperationSendOffsets, func(ctx context.Context) error {
+		if consumerMetadata == nil {
+			return invalidConfig("SendOffsetsToTransaction needs the consumer's group metadata")
+		}
 		return p.Producer.SendOffsetsToTransaction(ctx, offsets, consumerMetadata)
 	})
 }

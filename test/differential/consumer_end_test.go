@@ -64,7 +64,7 @@ func (p *consumerPlayer) callClosed() {
 	for name, call := range map[string]func() ([]kafka.TopicPartition, error){
 		"assignment": c.Assignment,
 		"commit":     c.Commit,
-		"message":    func() ([]kafka.TopicPartition, error) { return c.CommitMessage(&kafka.Message{TopicPartition: all[0]}) },
+		"message":    func() ([]kafka.TopicPartition, error) { return c.CommitMessage(nil) },
 		"offsets":    func() ([]kafka.TopicPartition, error) { return c.CommitOffsets(all) },
 		"store":      func() ([]kafka.TopicPartition, error) { return c.StoreOffsets(all) },
 		"store one":  func() ([]kafka.TopicPartition, error) { return c.StoreMessage(&kafka.Message{TopicPartition: all[0]}) },

@@ -17,7 +17,7 @@ func (a *producerAuthor) ask(t *rapid.T) {
 
 // flushIdle flushes with timeouts that leave no time.
 func (a *producerAuthor) flushIdle(t *rapid.T) {
-	if !a.sharesCluster() || !a.idle() || a.usedChannel {
+	if !a.sharesCluster() || !a.idle() {
 		t.SkipNow()
 	}
 	timeout := rapid.SampledFrom([]int{0, -1, 1}).Draw(t, "timeout")
@@ -37,12 +37,7 @@ func (a *producerAuthor) length(t *rapid.T) {
 		t.SkipNow()
 	}
 	n := len(a.channels[0].waiting) + len(a.queued)
-	channel := a.usedChannel
 	a.write("len", func(p *producerPlayer) {
-		if channel { // after which Len may need a moment
-			p.eventually(func() bool { return p.client.Len() == n }, "%d outstanding", n)
-			return
-		}
 		got := p.client.Len()
 		p.see("%d", got)
 		if got != n {

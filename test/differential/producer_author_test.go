@@ -216,7 +216,7 @@ func (a *producerAuthor) sendInvalidThroughChannel(t *rapid.T) {
 	at.code, at.silent = refusals[at.invalid], false
 	a.enterAndHand(at)
 	a.coming = append(a.coming, at)
-	a.settled, a.through, a.usedChannel = false, true, true
+	a.settled, a.through = false, true
 	a.flow()
 	a.writeSettle()
 }

@@ -82,13 +82,12 @@ type producerModel struct {
 	queued []*attempt // accepted and not sent, in order
 	coming []*attempt // reports that wait for room in their channel, in order
 
-	settled     bool // what is not queued is known to have arrived where it goes, as far as there is room
-	through     bool // messages have gone through ProduceChannel since
-	usedChannel bool // it has been used at all
-	class       int  // with reports off: the channel of the messages since (0: nowhere); -1: there are none
-	stirred     bool // with messages that linger: a Flush had to wait, and may go on in the background for a while
-	down        bool // the broker is
-	fatal       bool // the client has raised a fatal error
+	settled bool // what is not queued is known to have arrived where it goes, as far as there is room
+	through bool // messages have gone through ProduceChannel since
+	class   int  // with reports off: the channel of the messages since (0: nowhere); -1: there are none
+	stirred bool // with messages that linger: a Flush had to wait, and may go on in the background for a while
+	down    bool // the broker is
+	fatal   bool // the client has raised a fatal error
 }
 
 func newProducerModel(c producerConfig) *producerModel {
@@ -128,7 +127,7 @@ func (m *producerModel) accept(a *attempt) {
 	}
 	m.queued = append(m.queued, a)
 	if a.through {
-		m.through, m.usedChannel = true, true
+		m.through = true
 	}
 	switch {
 	case m.timesOut:
