@@ -103,7 +103,9 @@ func NewProducer(conf *kafka.ConfigMap, opts ...Option) (*TracedProducer, error)
 //
 // What p cannot tell is given by [WithClientID], [WithServerAddress],
 // [WithDeliveryReports] and [WithBatchProducer]. A producer whose
-// go.events.channel.size is under 64 costs more to trace.
+// go.events.channel.size is under 64 costs more to trace. With
+// delivery.report.only.error the client reports no success, and spans would end
+// with Close only: NewProducer deals with that, WrapProducer cannot.
 func WrapProducer(p *kafka.Producer, opts ...Option) *TracedProducer {
 	if p == nil {
 		panic("tracing: WrapProducer: nil producer")
