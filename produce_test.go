@@ -95,6 +95,11 @@ func TestProducerRule10SharedHeaderTemplate(t *testing.T) {
 	for range 2 * n {
 		report(t, reports)
 	}
+	for _, h := range template[1:cap(template)] {
+		if h.Key != "" {
+			t.Fatalf("%s was written to the application's array", h.Key)
+		}
+	}
 	published := map[trace.SpanID]bool{}
 	for _, s := range c.ended("kafka.publish") {
 		published[s.SpanContext().SpanID()] = true
