@@ -200,8 +200,8 @@ func (s *shipper) shipOrder(ctx context.Context, msg *kafka.Message) error {
 }
 
 // rewind goes back to where reading is to go on. Always to an offset that was read:
-// a seek to a logical one, such as OffsetBeginning, may be overridden by a look-up
-// of librdkafka's that is still under way.
+// a logical one, such as OffsetBeginning, must be looked up at the broker, and the
+// client may be fetching already.
 func (s *shipper) rewind() error {
 	sought, err := s.consumer.SeekPartitions(s.back)
 	if err != nil {
