@@ -26,7 +26,7 @@ build: ## Compile every module, the examples too
 .PHONY: test
 test: ## Run the tests that need no service, with the race detector
 	$(call each,go test -race ./...)
-	cd test && go test -race -count=1 . ./dashboard ./reliability # go test does not see that files outside of the module have changed.
+	cd test && go test -race -count=1 . ./dashboard ./mutation ./reliability # go test does not see that files outside of the module have changed.
 	cd bench && go test -run Allocations . # Not under -race, which makes pools forget.
 
 # One package at a time (-p 1): each starts brokers of its own.

@@ -56,7 +56,7 @@ func (c *TracedConsumer) ReadBatch(ctx context.Context, size int, wait time.Dura
 // nextBatch waits a short while for a first message, and if there is one for the
 // rest of its batch.
 func (l *loop) nextBatch(ctx context.Context, size int, wait time.Duration) ([]*kafka.Message, error) {
-	start := l.c.metrics.now(ctx)
+	l.ask(ctx)
 	msg, err := l.nextUntraced(ctx, pollSlice)
 	if msg == nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (l *loop) nextBatch(ctx context.Context, size int, wait time.Duration) ([]*
 			break
 		}
 	}
-	l.c.receivedBatch(ctx, msgs, began, start)
+	l.c.receivedBatch(ctx, msgs, began, l.answered())
 	return msgs, err
 }
 

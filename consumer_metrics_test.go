@@ -3,8 +3,10 @@ package tracing_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"go.opentelemetry.io/otel/attribute"
@@ -170,27 +172,67 @@ func TestConsumerMetricsOfErrors(t *testing.T) {
 	}
 }
 
-// The duration of receive is the call's, with its wait.
+// The duration of receive has all of the wait for the message, however it is asked
+// for.
 func TestConsumerMetricsDurationHasTheWait(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t)
-	topic := c.topic(1)
-	consumer := c.consumer(topic, nil)
-	started, polled := make(chan bool), make(chan kafka.Event, 1)
-	go func() {
-		close(started)
-		polled <- consumer.Poll(int(patience.Milliseconds()))
-	}()
-	<-started
-	// An idle poll of the same client marks the time: it is what passes meanwhile.
-	if event := c.rawConsumer(topic, nil).Poll(300); event != nil {
-		t.Fatal(event)
-	}
-	c.produceRaw(message(topic, "late"))
-	receiveEvent(t, polled)
-	m, _ := c.collected("messaging.client.operation.duration")
-	if sum := m.Data.(metricdata.Histogram[float64]).DataPoints[0].Sum; sum < 0.2 {
-		t.Errorf("measured %v s", sum)
+	for name, receive := range map[string]func(context.Context, *tracing.TracedConsumer) error{
+		"Poll": func(_ context.Context, consumer *tracing.TracedConsumer) error {
+			if event, ok := consumer.Poll(int(patience.Milliseconds())).(*kafka.Message); !ok {
+				return fmt.Errorf("polled %v", event)
+			}
+			return nil
+		},
+		"ReadBatch": func(ctx context.Context, consumer *tracing.TracedConsumer) error {
+			_, err := consumer.ReadBatch(ctx, 1, 0)
+			return err
+		},
+		"Consume": func(ctx context.Context, consumer *tracing.TracedConsumer) error {
+			ctx, stop := context.WithCancel(ctx)
+			return consumer.Consume(ctx, func(context.Context, *kafka.Message) error {
+				stop()
+				return nil
+			})
+		},
+		"ConsumeBatch": func(ctx context.Context, consumer *tracing.TracedConsumer) error {
+			ctx, stop := context.WithCancel(ctx)
+			return consumer.ConsumeBatch(ctx, 1, 0, func(context.Context, []*kafka.Message) error {
+				stop()
+				return nil
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			topic := c.topic(1)
+			consumer := c.consumer(topic, kafka.ConfigMap{"enable.auto.offset.store": false})
+			began, received := make(chan time.Time, 1), make(chan error, 1)
+			go func() {
+				began <- time.Now()
+				received <- receive(t.Context(), consumer)
+			}()
+			start := <-began
+			// An idle poll of the same client marks the time: it is what passes meanwhile.
+			if event := c.rawConsumer(topic, nil).Poll(300); event != nil {
+				t.Fatal(event)
+			}
+			waited := time.Since(start)
+			c.produceRaw(message(topic, "late"))
+			if err := <-received; err != nil {
+				t.Fatal(err)
+			}
+			took := time.Since(start)
+			m, _ := c.collected("messaging.client.operation.duration")
+			durations, _ := m.Data.(metricdata.Histogram[float64])
+			if len(durations.DataPoints) != 1 {
+				t.Fatalf("durations %+v", m.Data)
+			}
+			// The call began a little after start.
+			if sum := durations.DataPoints[0].Sum; sum < waited.Seconds()*3/4 || sum > took.Seconds() {
+				t.Errorf("measured %v s of a wait of %v in a call of %v", sum, waited, took)
+			}
+		})
 	}
 }
 

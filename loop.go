@@ -13,6 +13,7 @@ import (
 type loop struct {
 	consumeConfig
 	c           *TracedConsumer
+	asked       time.Time // since when it waits for a message, over idle polls
 	lastCommit  time.Time
 	uncommitted bool // offsets have been stored since the last commit
 }
@@ -62,12 +63,27 @@ func (l *loop) run(ctx context.Context, step func() error) error {
 
 // next waits a short while for a message; nil if there was none.
 func (l *loop) next(ctx context.Context) (*kafka.Message, error) {
-	start := l.c.metrics.now(ctx)
+	l.ask(ctx)
 	msg, err := l.nextUntraced(ctx, pollSlice)
 	if msg != nil {
-		l.c.received(ctx, msg, start)
+		l.c.received(ctx, msg, l.answered())
 	}
 	return msg, err
+}
+
+// ask starts the clock of a receive, unless it runs: polling is sliced, waiting is
+// not.
+func (l *loop) ask(ctx context.Context) {
+	if l.asked.IsZero() {
+		l.asked = l.c.metrics.now(ctx)
+	}
+}
+
+// answered stops the clock and tells when it was started.
+func (l *loop) answered() time.Time {
+	start := l.asked
+	l.asked = time.Time{}
+	return start
 }
 
 // nextUntraced waits up to timeout for a message; nil if there was none. The
