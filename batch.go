@@ -15,8 +15,9 @@ import (
 // local queue is waited out within ctx.
 //
 // It returns, in the order of msgs, where each message is, with the error of each
-// that failed in TopicPartition.Error; and the errors of all joined, nil if every
-// message was delivered. With [WithRetry] the messages that failed are sent again
+// that failed in TopicPartition.Error, as [TracedProducer.Send] has them; and the
+// errors of all joined, nil if every message was delivered. For no messages it
+// returns nil, nil. With [WithRetry] the messages that failed are sent again
 // together. Messages to one partition keep their order, unless some are retried,
 // by WithRetry or, without enable.idempotence, by the client itself.
 // The publish spans are children of the batch's: a message that is to stay in a

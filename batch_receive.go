@@ -26,6 +26,9 @@ import (
 // That is at least once; for a transaction compare with the rebalance callback, as
 // examples/exactly-once does.
 //
+// A size of 0 or less is answered with kafka.ErrInvalidArg. No offsets are stored
+// or committed. Several goroutines may read at once, each its own batches.
+//
 // There is one receive span for the batch, which links to the creation context
 // of each message. A message that is processed or forwarded by itself continues
 // its own trace.
@@ -119,9 +122,10 @@ func (c *TracedConsumer) receivedBatch(ctx context.Context, msgs []*kafka.Messag
 // ProcessBatch calls handle within one process span for all msgs, which links to
 // the creation context of each, and returns what handle returns; see
 // [TracedConsumer.Process] for errors and panics. The span is a child of the
-// batch's receive span if the messages come from one ReadBatch, else of ctx's.
-// With no messages handle is not called. A Process of single messages within
-// handle is measured beside the batch.
+// batch's receive span if the messages come from one ReadBatch, and then links to
+// ctx's as well; else of ctx's. With no messages handle is not called. A Process
+// of single messages within handle is measured beside the batch. Safe for
+// concurrent use, also after Close.
 func (c *TracedConsumer) ProcessBatch(ctx context.Context, msgs []*kafka.Message, handle func(context.Context) error) error {
 	if handle == nil {
 		return invalidConfig("ProcessBatch needs a handler")

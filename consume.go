@@ -34,9 +34,9 @@ type consumeConfig struct {
 // WithErrorHandler sets what happens when the handler fails. onError is called
 // with the message and the handler's error, for instance to produce the message
 // to a dead-letter topic. If it returns nil the message counts as handled and the
-// loop goes on; otherwise the loop ends with what it returned. For a batch it is
-// called for each of its messages, in order, until it returns an error. Default:
-// the loop ends with the handler's error.
+// loop goes on; otherwise the loop ends with an error that wraps what it returned.
+// For a batch it is called for each of its messages, in order, until it returns an
+// error. Default: the loop ends with the handler's error.
 //
 // Its context is that of the message, see [ContextFromMessage]: what is produced
 // with it is part of the message's trace.
@@ -48,8 +48,9 @@ func WithErrorHandler(onError func(ctx context.Context, msg *kafka.Message, err 
 
 // WithEventHandler sets what is called, between messages, with every event that
 // is not a message: errors of the client that it recovers from by itself,
-// statistics, PartitionEOF, OffsetsCommitted, OAuthBearerTokenRefresh. Default:
-// they are dropped.
+// statistics, PartitionEOF, OffsetsCommitted, OAuthBearerTokenRefresh, and
+// messages that only carry a partition's error (in TopicPartition.Error).
+// Default: they are dropped.
 func WithEventHandler(onEvent func(ctx context.Context, event kafka.Event)) ConsumeOption {
 	return consumeOptionFunc(func(c *consumeConfig) { c.onEvent = onEvent })
 }
@@ -57,8 +58,9 @@ func WithEventHandler(onEvent func(ctx context.Context, event kafka.Event)) Cons
 // WithCommitInterval commits the stored offsets from the loop itself, for
 // consumers with enable.auto.commit=false: after a message or a batch, once
 // interval has passed since the last commit (0: after each), while nothing
-// arrives, and when the loop ends. A commit that fails is reported to the event
-// handler as [kafka.OffsetsCommitted] and tried again later; the loop goes on.
+// arrives, and when the loop ends, but not when it ends because of Close: end its
+// ctx first. A commit that fails is reported to the event handler as
+// [kafka.OffsetsCommitted] and tried again later; the loop goes on.
 // Default: no commits; the client commits what is stored if enable.auto.commit is
 // on.
 func WithCommitInterval(interval time.Duration) ConsumeOption {
@@ -72,15 +74,18 @@ func WithCommitInterval(interval time.Duration) ConsumeOption {
 // The offset of a message is stored once handle has returned nil: every message
 // is handled at least once, in the order of its partition. That takes
 // enable.auto.offset.store=false in the client's configuration; Consume refuses
-// to run without it, where it knows. The client commits stored offsets in the
+// to run without it, where it knows, which is not so of a wrapped consumer. The
+// client commits stored offsets in the
 // background if enable.auto.commit is on, and when it is closed; see
 // [WithCommitInterval] otherwise. Rebalances, broker errors and topics that do
 // not exist yet do not end the loop.
 //
 // It ends with an error when handle fails (the error names topic, partition and
-// offset, and wraps handle's; [WithErrorHandler] can decide otherwise), on a fatal
-// client error, and with kafka.ErrInvalidArg or kafka.ErrConflict if it cannot
-// run. A panic of handle is recorded in the span and goes on. After any of these
+// offset, and wraps handle's; [WithErrorHandler] can decide otherwise), when the
+// offset cannot be stored, on a fatal client error, and at once with
+// kafka.ErrInvalidArg (no handler, enable.auto.offset.store,
+// go.events.channel.enable) or kafka.ErrConflict (another loop is running). A
+// panic of handle is recorded in the span and goes on. After any of these
 // the failed message is unhandled: the group gets it again, this consumer after
 // it has been closed and made anew.
 //
@@ -106,8 +111,10 @@ func (c *TracedConsumer) Consume(ctx context.Context, handle Handler, opts ...Co
 }
 
 // ConsumeBatch is Consume for several messages at once. A batch is closed when it
-// has size messages, when wait has passed since its first message, and when ctx
-// ends; see [TracedConsumer.ReadBatch] and [TracedConsumer.ProcessBatch]. Once
+// has size messages, when wait has passed since its first message (0 or less: when
+// there are no more at hand), at a rebalance, and when ctx ends; see
+// [TracedConsumer.ReadBatch] and [TracedConsumer.ProcessBatch]. A size of 0 or
+// less is answered with kafka.ErrInvalidArg. Once
 // handle has returned nil the offsets are stored, for each partition that of its
 // last message. A batch that fails is unhandled as a whole.
 func (c *TracedConsumer) ConsumeBatch(ctx context.Context, size int, wait time.Duration, handle BatchHandler, opts ...ConsumeOption) error {

@@ -73,11 +73,12 @@ func NewConsumer(conf *kafka.ConfigMap, opts ...Option) (*TracedConsumer, error)
 }
 
 // WrapConsumer traces a consumer that exists. From then on it belongs to the
-// wrapper: poll, read Events() and close through the wrapper only. c must not be
-// nil.
+// wrapper: poll, read Events() and close through the wrapper only, and wrap it
+// once. c must not be nil.
 //
 // What c cannot tell is given by [WithConsumerGroup], [WithClientID] and
-// [WithServerAddress].
+// [WithServerAddress]. That enable.auto.offset.store is off, as Consume needs it,
+// it cannot tell either.
 func WrapConsumer(c *kafka.Consumer, opts ...Option) *TracedConsumer {
 	if c == nil {
 		panic("tracing: WrapConsumer: nil consumer")
@@ -142,8 +143,11 @@ func (c *TracedConsumer) SubscribeTopics(topics []string, rebalanceCb kafka.Reba
 }
 
 // Close leaves the group and closes the consumer, as the client does, and ends
-// what waits in Poll, ReadMessage or Events(). A second call returns the client's
-// error, kafka.ErrState. It must not be called from a rebalance callback.
+// what waits in Poll, ReadMessage or Events(). A Consume ends with the message in
+// hand, for which Close does not wait: its offset is no longer stored, so the group
+// handles that message again. To stop without that, end the ctx of Consume, wait
+// for it, and then close. A second call returns the client's error, kafka.ErrState.
+// It must not be called from a rebalance callback.
 func (c *TracedConsumer) Close() error {
 	if !c.gate.close() {
 		if !c.Consumer.IsClosed() {

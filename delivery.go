@@ -210,8 +210,10 @@ func (f *forwarder) abandon(d delivery) {
 //
 // When it returns every span has ended and no goroutine is left. So it waits for
 // span processors and for callbacks given by option, and must not be called from
-// one. It may be called more than once, and while other methods run: they return,
-// with kafka.ErrState where they return an error.
+// one. It also waits for transaction calls, which their ctx bounds, for queries of
+// the broker, which have timeouts, and with go.batch.producer for room in the
+// local queue. It may be called more than once, and while other methods run: they
+// return, with kafka.ErrState where they return an error.
 func (p *TracedProducer) Close() {
 	first := p.shutDown()
 	p.Producer.Close()

@@ -81,14 +81,14 @@ func ExampleTracedConsumer_ReadBatch() {
 	ctx := context.Background()
 	var c *tracing.TracedConsumer // made by NewConsumer, subscribed
 
-	for ctx.Err() == nil {
+	for {
 		msgs, err := c.ReadBatch(ctx, 500, time.Second)
-		if err != nil {
-			break
+		if len(msgs) > 0 { // also those that came before a fatal error
+			failure := c.ProcessBatch(ctx, msgs, func(ctx context.Context) error { return insert(ctx, msgs) })
+			err = errors.Join(err, failure)
 		}
-		err = c.ProcessBatch(ctx, msgs, func(ctx context.Context) error { return insert(ctx, msgs) })
 		if err != nil {
-			break
+			break // ctx has ended, the consumer is closed, or something failed
 		}
 	}
 }
@@ -100,8 +100,12 @@ func ExampleTracedConsumer_Process() {
 	// The loop that you have, with a span around its handler.
 	for ctx.Err() == nil {
 		msg, err := c.ReadMessage(time.Second)
+		var kafkaErr kafka.Error
+		if errors.As(err, &kafkaErr) && (kafkaErr.IsFatal() || kafkaErr.Code() == kafka.ErrState) {
+			break // ErrState: it is closed
+		}
 		if err != nil {
-			continue
+			continue // a timeout, or what the client recovers from
 		}
 		err = c.Process(ctx, msg, func(ctx context.Context) error {
 			return charge(ctx, msg.Value)
@@ -134,7 +138,7 @@ func ExampleWithErrorHandler() {
 			return failure // the loop ends, and the message will come again
 		}
 		deadLetters := "orders.dead-letters"
-		_, err := p.Send(tracing.ContextFromMessage(ctx, msg), &kafka.Message{
+		_, err := p.Send(ctx, &kafka.Message{
 			TopicPartition: kafka.TopicPartition{Topic: &deadLetters, Partition: kafka.PartitionAny},
 			Key:            msg.Key,
 			Value:          msg.Value,

@@ -115,7 +115,7 @@ func ExampleWithRetry() {
 	var p *tracing.TracedProducer // made by NewProducer
 
 	placeOrder := func(ctx context.Context, msg *kafka.Message) error {
-		// However many attempts it takes, within a minute.
+		// Up to ten attempts, within a minute.
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
 		at, err := p.Send(ctx, msg, tracing.WithRetry(tracing.RetryPolicy{

@@ -45,8 +45,10 @@ const flushSlice = 10 * time.Millisecond
 //
 // After a return of 0 nothing more is sent to the delivery channels of messages
 // produced before, so that they may be closed. Unlike the client's own, it does
-// not hang when nobody reads Events() or a delivery channel. It returns early
-// when Close begins; called after that, it waits for Close to finish.
+// not hang when nobody reads Events() or a delivery channel. With 0 or less it
+// returns at once. It returns early when Close begins; called after that it waits
+// for Close to finish, within its timeout, and returns at least 1 if that is too
+// short.
 func (p *TracedProducer) Flush(timeoutMs int) int {
 	deadline := time.Now().Add(time.Duration(timeoutMs) * time.Millisecond)
 	if !p.gate.enter() {

@@ -57,9 +57,10 @@ func WithoutMetrics() Option {
 	return WithMeterProvider(metricnoop.NewMeterProvider())
 }
 
-// WithoutPropagation neither writes nor reads propagation headers: every publish
-// and every receive without a span in its context starts a trace of its own.
-// Headers that a message already has are sent as they are.
+// WithoutPropagation neither writes nor reads propagation headers: every receive
+// starts a trace of its own, and so does every publish that has neither a span in
+// its context nor a message received here to continue. Headers that a message
+// already has are sent as they are.
 func WithoutPropagation() Option {
 	return WithPropagators(noPropagator{})
 }
@@ -78,16 +79,18 @@ func WithAttributes(attrs ...attribute.KeyValue) Option {
 	})
 }
 
-// WithMessageAttributes adds what f returns to the publish, receive and process
-// spans of a message. f is called only if the span is recording, possibly from
-// several goroutines at once, and must not change the message.
+// WithMessageAttributes adds what f returns to the send, publish, receive and
+// process spans of a single message; spans of batches have none. f is called only
+// if the span is recording, possibly from several goroutines at once, and must not
+// change the message. Default: none.
 func WithMessageAttributes(f func(*kafka.Message) []attribute.KeyValue) Option {
 	return optionFunc(func(c *config) { c.messageAttributes = f })
 }
 
 // WithFilter sets which messages are traced. A message for which f returns false
 // is passed through untouched: no span, no metric, no header. Its delivery
-// report keeps its place among the others. Default: every message. f may be
+// report keeps its place among the others. Default: every message. f is asked
+// again when the message is processed, and must give the same answer; it may be
 // called from several goroutines at once and must not change the message.
 func WithFilter(f func(*kafka.Message) bool) Option {
 	return optionFunc(func(c *config) { c.filter = f })
@@ -99,15 +102,16 @@ func WithFilter(f func(*kafka.Message) bool) Option {
 // Default: receive is a child of the message's creation context and process a
 // child of receive, so that one trace shows a message's whole way.
 //
-// Every consumed message then begins a trace of its own and is sampled on its
-// own: with a ratio sampler the consumer's traces are no longer those of the
-// producer's.
+// Without a span in the caller's context, receive and process then each begin a
+// trace of their own and are sampled on their own: with a ratio sampler the
+// consumer's traces are no longer those of the producer's.
 func WithLinkedTraces() Option {
 	return optionFunc(func(c *config) { c.linkedTraces = true })
 }
 
 // WithLegacyAttributes adds, on spans, the attribute names of the messaging
-// convention before its version 1.25, for dashboards that have not moved. The
+// convention before its version 1.25 (messaging.destination,
+// messaging.kafka.partition and so on), for dashboards that have not moved. The
 // environment variable OTEL_SEMCONV_STABILITY_OPT_IN with messaging/dup in its
 // list does the same.
 func WithLegacyAttributes() Option {
@@ -179,8 +183,8 @@ func WithClientID(id string) Option {
 }
 
 // WithServerAddress tells the address of the Kafka cluster, "host" or
-// "host:port", for server.address and server.port. Default: that of the
-// bootstrap server, if the configuration names exactly one.
+// "host:port", for server.address and server.port (9092 if there is no port).
+// Default: that of the bootstrap server, if the configuration names exactly one.
 func WithServerAddress(address string) Option {
 	return optionFunc(func(c *config) {
 		if host, port := splitServer(address); host != "" {

@@ -16,10 +16,11 @@ import (
 // is neither; otherwise ctx's span is linked. See [WithLinkedTraces] for the
 // strict relation.
 //
-// An error of handle is the span's error. Its error.type is Kafka's name of a
-// Kafka error, what a method ErrorType() string of the error returns, or the
-// error's Go type. A panic is recorded as error.type panic and goes on. Safe for
-// concurrent use, also after Close.
+// An error of handle is the span's error. Its error.type is the first of these
+// that the error, or one that it wraps, has: Kafka's name of a Kafka error,
+// context.Canceled or context.DeadlineExceeded, what a method ErrorType() string
+// returns, its Go type. A panic is recorded as error.type panic and goes on. Safe
+// for concurrent use, also after Close.
 //
 // A nil msg or handle is answered with kafka.ErrInvalidArg.
 func (c *TracedConsumer) Process(ctx context.Context, msg *kafka.Message, handle func(context.Context) error) error {

@@ -19,8 +19,9 @@ var (
 // behaves as the producer it embeds, but that every message carries the context
 // of its publish span in its headers; that span ends with the delivery report.
 //
-// All methods are safe for concurrent use, also while Close is called. The
-// embedded producer is there for what takes one, such as
+// Its own methods are safe for concurrent use, also while Close is called; those
+// of the embedded producer are as safe as the client makes them. The embedded
+// producer is there for what takes one, such as
 // kafka.NewAdminClientFromProducer(p.Producer). What is produced through it
 // directly is not traced, and reading its Events() takes delivery reports away
 // from this producer.
@@ -154,16 +155,18 @@ func (p *TracedProducer) Events() chan kafka.Event { return p.events }
 // [TracedProducer.ProduceContext] for a context given by the caller.
 //
 // The errors are the client's own, untouched (queue full, invalid argument,
-// closed), kafka.ErrInvalidArg for a topic name over 512 bytes, and
-// kafka.ErrState once Close has begun. msg is not changed, and may be sent again.
+// closed), kafka.ErrInvalidArg where the client would panic (a topic name over 512
+// bytes, a topic configuration that turns out invalid), and kafka.ErrState once
+// Close has begun. msg is not changed, and may be sent again.
 func (p *TracedProducer) Produce(msg *kafka.Message, deliveryChan chan kafka.Event) error {
 	return p.ProduceContext(context.Background(), msg, deliveryChan)
 }
 
 // ProduceContext is Produce with the context of the publish span: its span is the
-// parent, and its baggage travels with the message. A ctx without a span, or a
-// nil one, counts as none given, see [TracedProducer.Produce]. The end of ctx has
-// no effect, before or after: as the client's own call this one only enqueues.
+// parent, and its baggage travels with the message. A ctx without a span gives no
+// parent, see [TracedProducer.Produce]; its baggage travels all the same. A nil
+// ctx is one without either. The end of ctx has no effect, before or after: as the
+// client's own call this one only enqueues.
 // [TracedProducer.Send] waits, and minds ctx.
 func (p *TracedProducer) ProduceContext(ctx context.Context, msg *kafka.Message, deliveryChan chan kafka.Event) error {
 	if !p.gate.enter() {

@@ -211,10 +211,10 @@ func (l layered) Value(key any) any {
 }
 
 // ContextFromMessage returns ctx with the context in which to continue the work
-// on a consumed message: the message's receive span, if this library received
-// it, else what the message's headers carry. ctx keeps everything else, such as
-// its deadline; where the message carries no readable context ctx is returned as
-// it is.
+// on a consumed message: the message's receive span, if this library received it
+// by itself, else what the message's headers carry. ctx keeps everything else,
+// such as its deadline; where the message carries no readable context ctx is
+// returned as it is.
 //
 // The receive span's context travels in msg.Opaque. An application that sets
 // Opaque itself continues from the headers, read with the global propagator (W3C

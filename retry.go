@@ -16,19 +16,20 @@ type RetryPolicy struct {
 	// Attempts is how often the message is sent at most, the first time
 	// included. Default, for 0 or less: 5.
 	Attempts int
-	// FirstDelay is the delay before the second attempt. Default: 100 ms.
+	// FirstDelay is the delay before the second attempt, at most MaxDelay.
+	// Default, for 0 or less: 100 ms.
 	FirstDelay time.Duration
 	// Factor is how much longer each delay is than the one before. Default, for
 	// less than 1: 2.
 	Factor float64
-	// MaxDelay is the longest delay, before jitter. Default: 10 s.
+	// MaxDelay is the longest delay, before jitter. Default, for 0 or less: 10 s.
 	MaxDelay time.Duration
 	// Jitter spreads a delay d over [d-Jitter*d, d+Jitter*d], so that producers
 	// that failed together do not come back together. Default, for 0: 0.5; less
 	// than 0 is no jitter; more than 1 counts as 1.
 	Jitter float64
-	// Retriable reports whether an error is worth another attempt. Default:
-	// [IsRetriable].
+	// Retriable reports whether an error is worth another attempt. It is called
+	// by whoever sends. Default: [IsRetriable].
 	Retriable func(error) bool
 }
 

@@ -34,8 +34,10 @@ func newSendConfig(opts []SendOption) sendConfig {
 
 // Send produces a message and waits for its delivery report, or for the end of
 // ctx. It returns where the message is in its topic, or why it is not there: the
-// client's own error, ctx's, or kafka.ErrState if the producer is closed. A full
-// local queue is waited out within ctx.
+// client's own error, one that wraps ctx's, or, because of Close, kafka.ErrState
+// (it had begun), kafka.ErrQueueFull (it began while a full queue was waited out)
+// or kafka.ErrDestroy (while the report was). A full local queue is waited out
+// within ctx.
 //
 // When ctx ends first the message may still be delivered: its publish span goes
 // on until its report. With [WithRetry] failed attempts are repeated. Waiting for

@@ -109,7 +109,7 @@ type convention interface {
 
 // messaging are the four of metrics.go.
 func messaging() []row {
-	const common = "`messaging.system`, `messaging.operation.name`, `messaging.destination.name`, `messaging.consumer.group.name`, `server.address`, `server.port`, `error.type`; opt-in `messaging.destination.partition.id`"
+	const common = "`messaging.system`, `messaging.operation.name`, `messaging.destination.name`, `messaging.consumer.group.name`, `server.address`, `server.port`, `error.type`, and `messaging.destination.partition.id` with `WithPartitionOnMetrics`"
 	made := make([]row, 0, 4)
 	for _, m := range []struct {
 		convention
@@ -117,12 +117,12 @@ func messaging() []row {
 	}{
 		{
 			messagingconv.ClientOperationDuration{},
-			"histogram", common + "; `messaging.operation.type`",
-			"Publish: from the call to the delivery report. Receive: the call that returned the message, its wait included. Commit.",
+			"histogram", "`messaging.operation.type`, " + common,
+			"Publish: from the call to the delivery report. Receive: the call that returned the message, its wait included; in `Consume` and `ConsumeBatch` since the handler returned, at `Events()` since the event before. Commit.",
 			"`kafka.send.duration` (operation `publish`), `kafka.receive.duration` (operation `receive`)",
 		},
 		{messagingconv.ProcessDuration{}, "histogram", common, "Each process span, from start to end.", "none"},
-		{messagingconv.ClientSentMessages{}, "counter", common, "Each delivery report.", "`kafka.messages.sent`"},
+		{messagingconv.ClientSentMessages{}, "counter", common, "Each delivery report, and what Close gives up; not what the client refused.", "`kafka.messages.sent`"},
 		{messagingconv.ClientConsumedMessages{}, "counter", common, "Each message handed to the application.", "`kafka.messages.received`"},
 	} {
 		made = append(made, row{
