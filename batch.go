@@ -80,7 +80,7 @@ func (b *batch) send(ctx context.Context) {
 	reports := make(chan kafka.Event, len(b.pending))
 	waiting := make(map[int]struct{}, len(b.pending))
 	for _, i := range b.pending {
-		if err := b.enqueue(ctx, i, reports); err != nil {
+		if err := b.p.enqueue(ctx, b.msgs[i], reports, i); err != nil {
 			b.results[i] = undelivered(b.msgs[i], err)
 			continue
 		}
@@ -98,22 +98,6 @@ func (b *batch) send(ctx context.Context) {
 		b.results[i] = report.TopicPartition
 		delete(waiting, i)
 	}
-}
-
-// enqueue produces a copy of the message with its index in Opaque, by which its
-// report is known.
-func (b *batch) enqueue(ctx context.Context, i int, reports chan kafka.Event) error {
-	msg := b.msgs[i]
-	if msg == nil {
-		return b.p.enqueue(ctx, nil, reports)
-	}
-	indexed := *msg
-	indexed.Opaque = i
-	if !b.p.disabled {
-		// Opaque may be what told of the context to continue.
-		ctx = publishContext(ctx, msg, b.p.current())
-	}
-	return b.p.enqueue(ctx, &indexed, reports)
 }
 
 // sendRetrying sends what is pending, and again those that failed and may be

@@ -241,7 +241,7 @@ func batchLinks(common destination, msgs []*kafka.Message, contexts []trace.Span
 func addLink(attrs []attribute.KeyValue, common destination, msg *kafka.Message) []attribute.KeyValue {
 	tp := msg.TopicPartition
 	if common.topic == "" {
-		attrs = append(attrs, semconv.MessagingDestinationName(topicOf(msg)))
+		attrs = append(attrs, semconv.MessagingDestinationName(topicText(topicOf(msg))))
 	}
 	if common.partition < 0 && tp.Partition >= 0 {
 		attrs = append(attrs, semconv.MessagingDestinationPartitionID(partitionID(tp.Partition)))

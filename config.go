@@ -90,7 +90,8 @@ func newConfig(conf kafka.ConfigMap, opts []Option) *config {
 		c.linkedTraces = false
 	}
 	c.statistics = c.statistics && c.measures()
-	c.disabled = !c.propagates() && !c.traces() && !c.measures()
+	// Send needs every report, which the client alone would not give it then.
+	c.disabled = !c.propagates() && !c.traces() && !c.measures() && c.deliveryReports && !c.onlyErrors
 	return c
 }
 

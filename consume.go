@@ -85,9 +85,11 @@ func WithCommitInterval(interval time.Duration) ConsumeOption {
 // offset cannot be stored, on a fatal client error, and at once with
 // kafka.ErrInvalidArg (no handler, enable.auto.offset.store,
 // go.events.channel.enable) or kafka.ErrConflict (another loop is running). A
-// panic of handle is recorded in the span and goes on. After any of these
-// the failed message is unhandled: the group gets it again, this consumer after
-// it has been closed and made anew.
+// panic of handle is recorded in the span and goes on.
+//
+// A message that has not been handled when the loop ends is read again: by the next
+// loop, since this one goes back to it, or, once the consumer is closed, by
+// whichever member of the group gets its partition.
 //
 // The context of handle is derived from ctx and ends with it. One loop runs at a
 // time; messages are handled one after the other.
@@ -105,8 +107,9 @@ func (c *TracedConsumer) Consume(ctx context.Context, handle Handler, opts ...Co
 		if msg == nil {
 			return err
 		}
+		l.inHand = []*kafka.Message{msg}
 		err = c.Process(ctx, msg, func(ctx context.Context) error { return handle(ctx, msg) })
-		return l.settle(ctx, []*kafka.Message{msg}, err)
+		return l.settle(ctx, l.inHand, err)
 	})
 }
 
@@ -131,6 +134,7 @@ func (c *TracedConsumer) ConsumeBatch(ctx context.Context, size int, wait time.D
 		if len(msgs) == 0 {
 			return err
 		}
+		l.inHand = msgs
 		failure := c.ProcessBatch(ctx, msgs, func(ctx context.Context) error { return handle(ctx, msgs) })
 		if failure := l.settle(ctx, msgs, failure); failure != nil {
 			return failure

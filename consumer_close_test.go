@@ -13,8 +13,8 @@ import (
 )
 
 // polling starts a goroutine that calls f until ok is false, and returns once it
-// has received the one message of the topic, so that it is on its way to wait.
-func polling(t *testing.T, f func() (event kafka.Event, ok bool)) (stopped <-chan kafka.Event) {
+// has received the one message of the topic and waits for another.
+func polling(t *testing.T, consumer *tracing.TracedConsumer, f func() (event kafka.Event, ok bool)) (stopped <-chan kafka.Event) {
 	t.Helper()
 	received, last := make(chan kafka.Event, 1), make(chan kafka.Event, 1)
 	go func() {
@@ -28,6 +28,7 @@ func polling(t *testing.T, f func() (event kafka.Event, ok bool)) (stopped <-cha
 		}
 	}()
 	receiveEvent(t, received)
+	eventually(t, "the client is polled", func() bool { return consumer.Inside() == 1 })
 	return last
 }
 
@@ -37,7 +38,7 @@ func TestConsumerRule04CloseEndsEndlessPolls(t *testing.T) {
 		t.Parallel()
 		c := newCluster(t)
 		consumer := c.consumer(c.fillTopic("a"), nil)
-		stopped := polling(t, func() (kafka.Event, bool) {
+		stopped := polling(t, consumer, func() (kafka.Event, bool) {
 			event := consumer.Poll(-1)
 			_, ok := event.(*kafka.Message)
 			return event, ok
@@ -51,7 +52,7 @@ func TestConsumerRule04CloseEndsEndlessPolls(t *testing.T) {
 		t.Parallel()
 		c := newCluster(t)
 		consumer := c.consumer(c.fillTopic("a"), nil)
-		stopped := polling(t, func() (kafka.Event, bool) {
+		stopped := polling(t, consumer, func() (kafka.Event, bool) {
 			msg, err := consumer.ReadMessage(time.Hour)
 			if err != nil {
 				e, _ := err.(kafka.Error)

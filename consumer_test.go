@@ -98,6 +98,7 @@ func TestConsumerRule01TheWaitIsNotInTheSpan(t *testing.T) {
 	consumer := c.consumer(topic, nil)
 	polled := make(chan kafka.Event)
 	go func() { polled <- consumer.Poll(int(patience.Milliseconds())) }()
+	eventually(t, "the client is polled", func() bool { return consumer.Inside() == 1 })
 	p := c.producer(nil)
 	if err := p.Produce(message(topic, "late"), nil); err != nil {
 		t.Fatal(err)

@@ -91,9 +91,13 @@ func TestConsumerRule05TheApplicationClosesTheEmbeddedClient(t *testing.T) {
 	for _, events := range []bool{false, true} {
 		c := newCluster(t)
 		consumer := c.consumer(c.fillTopic("a", "b"), kafka.ConfigMap{"go.events.channel.enable": events, "go.events.channel.size": 0})
+		if events {
+			eventually(t, "an event waits to be read", func() bool { return len(c.ended("kafka.receive")) == 1 })
+		}
 		if err := consumer.Consumer.Close(); err != nil {
 			t.Fatal(err)
 		}
+		returns(t, "the goroutine behind Events()", func() { <-consumer.Done() })
 		if event := consumer.Poll(-1); event != nil {
 			t.Errorf("Poll returned %v", event)
 		}

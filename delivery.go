@@ -75,12 +75,8 @@ func (f *forwarder) take(event kafka.Event) delivery {
 		}
 		return delivery{event: event, to: f.p.events}
 	}
-	switch opaque := msg.Opaque.(type) {
-	case *envelope:
-		return f.takeReport(msg, opaque)
-	case *handedOver: // refused by the client's batch producer
-		msg.Opaque = opaque.opaque
-		return delivery{event: msg, to: f.p.events}
+	if env, ok := msg.Opaque.(*envelope); ok {
+		return f.takeReport(msg, env)
 	}
 	// Not sent through us, or through the batch producer, which drops Opaque.
 	if !f.p.deliveryReports || f.p.leavesOut(msg) {
@@ -96,7 +92,7 @@ func (f *forwarder) takeReport(msg *kafka.Message, env *envelope) delivery {
 	if d.to == nil {
 		d.to = f.p.events
 	}
-	if env.drop || owner.leavesOut(msg) {
+	if env.drop || owner.leavesOut(msg) && !env.waited {
 		d.to = nil
 	}
 	msg.Opaque = env.opaque

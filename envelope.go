@@ -24,6 +24,7 @@ type envelope struct {
 	opaque any              // the application's
 	report chan kafka.Event // where the report goes; nil: Events()
 	drop   bool             // no report is wanted (go.delivery.reports=false)
+	waited bool             // Send waits for the report, whatever it tells
 	next   *envelope        // in the free list
 }
 
@@ -69,7 +70,7 @@ func (es *envelopes) get() *envelope {
 // put takes an envelope back, without what it referred to.
 func (es *envelopes) put(e *envelope) {
 	e.ctx, e.span, e.start, e.target = nil, nil, time.Time{}, nil
-	e.opaque, e.report, e.drop = nil, nil, false
+	e.opaque, e.report, e.drop, e.waited = nil, nil, false, false
 	e.state.Store(envelopeIdle)
 	es.mu.Lock()
 	defer es.mu.Unlock()

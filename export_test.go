@@ -36,5 +36,11 @@ func (c *TracedConsumer) Enter() (leave func()) {
 	return c.gate.leave
 }
 
+// Inside tells how many calls are in the client.
+func (c *TracedConsumer) Inside() int64 { return c.gate.calls.Load() }
+
+// Done is closed once the goroutine behind Events() has ended.
+func (c *TracedConsumer) Done() <-chan struct{} { return c.done }
+
 // SplitServer is how a broker's address is read.
 func SplitServer(server string) (host string, port int) { return splitServer(server) }

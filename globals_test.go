@@ -102,7 +102,19 @@ func TestGlobalsAlone(t *testing.T) { //nolint:paralleltest // It is alone.
 	if got := spanIn(tracing.ContextFromMessage(context.Background(), msg)); got.SpanID() != ended[0].SpanContext().SpanID() {
 		t.Errorf("with a propagator: continues %+v", got)
 	}
+
+	// One whose type can be compared, and whose value cannot.
+	otel.SetTextMapPropagator(unlisted{propagation.NewCompositeTextMapPropagator(propagation.TraceContext{})})
+	msg = &kafka.Message{Headers: []kafka.Header{traceparent(spanContext(1))}}
+	if got := spanIn(tracing.ContextFromMessage(context.Background(), msg)); !got.Equal(spanContext(1)) {
+		t.Errorf("with a propagator that lists no fields: continues %+v", got)
+	}
 }
+
+// unlisted is a propagator that does not tell its fields.
+type unlisted struct{ propagation.TextMapPropagator }
+
+func (unlisted) Fields() []string { return nil }
 
 func TestGlobalsLegacyByEnvironment(t *testing.T) { //nolint:paralleltest // It sets the environment.
 	for value, legacy := range map[string]bool{

@@ -13,7 +13,8 @@ import (
 type loop struct {
 	consumeConfig
 	c           *TracedConsumer
-	asked       time.Time // since when it waits for a message, over idle polls
+	asked       time.Time        // since when it waits for a message, over idle polls
+	inHand      []*kafka.Message // received, and not handled yet
 	lastCommit  time.Time
 	uncommitted bool // offsets have been stored since the last commit
 }
@@ -44,9 +45,14 @@ func (c *TracedConsumer) newLoop(ctx context.Context, opts []ConsumeOption) (*lo
 }
 
 // run repeats a step until it fails or ctx ends.
-func (l *loop) run(ctx context.Context, step func() error) error {
-	// Deferred, so that what was handled is committed even if the handler panics.
-	defer l.commit(ctx)
+func (l *loop) run(ctx context.Context, step func() error) (err error) {
+	// Deferred, so that this is done even if the handler panics.
+	defer func() {
+		l.commit(ctx)
+		if failure := l.putBack(); err == nil {
+			err = failure
+		}
+	}()
 	for ctx.Err() == nil {
 		if err := step(); err != nil {
 			if errors.Is(err, errStopped) {
@@ -155,7 +161,7 @@ func (l *loop) store(msgs []*kafka.Message) error {
 	offsets := nextOffsets(msgs)
 	stored, err := l.c.Consumer.StoreOffsets(offsets)
 	if err == nil {
-		l.uncommitted = true
+		l.uncommitted, l.inHand = true, nil
 		return nil
 	}
 	if l.c.Consumer.IsClosed() {
@@ -170,7 +176,45 @@ func (l *loop) store(msgs []*kafka.Message) error {
 			return fmt.Errorf("tracing: store the offset of %v: %w", tp, tp.Error)
 		}
 	}
+	l.inHand = nil
 	return nil
+}
+
+// putBack goes back to the messages that have not been handled: otherwise who reads
+// next, another loop for instance, would read past them, and commit that.
+func (l *loop) putBack() error {
+	if len(l.inHand) == 0 || !l.c.gate.enter() {
+		return nil
+	}
+	defer l.c.gate.leave()
+	sought, err := l.c.Consumer.SeekPartitions(firstOffsets(l.inHand))
+	if err != nil {
+		if l.c.Consumer.IsClosed() {
+			return nil
+		}
+		return fmt.Errorf("tracing: go back to %v: %w", l.inHand[0], err)
+	}
+	for _, tp := range sought {
+		// One that has been revoked, or is about to be, is for its next owner.
+		if tp.Error != nil && !hasCode(tp.Error, kafka.ErrState, kafka.ErrUnknownPartition, kafka.ErrPrevInProgress) {
+			return fmt.Errorf("tracing: go back to %v: %w", tp, tp.Error)
+		}
+	}
+	return nil
+}
+
+// firstOffsets returns where the messages of each partition begin.
+func firstOffsets(msgs []*kafka.Message) []kafka.TopicPartition {
+	var offsets []kafka.TopicPartition
+	seen := make(map[destination]bool, 1)
+	for _, msg := range msgs {
+		d := destination{topic: topicOf(msg), partition: msg.TopicPartition.Partition}
+		if !seen[d] {
+			seen[d] = true
+			offsets = append(offsets, msg.TopicPartition)
+		}
+	}
+	return offsets
 }
 
 // nextOffsets returns what to store after the messages are handled.
@@ -197,9 +241,9 @@ func (l *loop) commit(ctx context.Context) {
 	if !l.commits || !l.uncommitted || !l.c.gate.enter() {
 		return
 	}
-	defer l.c.gate.leave()
 	l.lastCommit = time.Now()
 	offsets, err := l.c.commit(ctx, nil, func() ([]kafka.TopicPartition, error) { return l.c.Consumer.Commit() })
+	l.c.gate.leave() // before the event handler, which may close the consumer
 	switch {
 	case err == nil, hasCode(err, kafka.ErrNoOffset):
 		l.uncommitted = false

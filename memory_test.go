@@ -95,6 +95,23 @@ func TestProducerRule02MemoryOfABurst(t *testing.T) { //nolint:paralleltest // S
 	before.assertWithin(t, "after another burst", n*30)
 }
 
+// What is kept of a message that the client refuses is used again.
+func TestProducerRule05MemoryOfRefusedMessages(t *testing.T) { //nolint:paralleltest // See footprint.
+	const n = 10_000
+	p := newCluster(t, sdktrace.WithSampler(sdktrace.NeverSample())).producer(nil)
+	refuse := func() {
+		if err := p.Produce(&kafka.Message{}, nil); codeOf(err) != kafka.ErrInvalidArg {
+			t.Fatal(err)
+		}
+	}
+	refuse()
+	before := measure()
+	for range n {
+		refuse()
+	}
+	before.assertWithin(t, "after refused messages", n*30)
+}
+
 // Polling while nothing arrives, as consumers do for most of their lives, leaves
 // nothing behind: no span, no measurement, no goroutine, no memory.
 func TestConsumerRule01IdlePolling(t *testing.T) { //nolint:paralleltest // See footprint.

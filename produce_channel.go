@@ -60,7 +60,7 @@ func (p *TracedProducer) ProduceChannel() chan *kafka.Message {
 func (c *channelProducer) stop() {
 	c.mu.Lock()
 	if c.ch != nil && !c.stopped {
-		close(c.ch)
+		closeOnce(c.ch)
 	}
 	c.stopped = true
 	done := c.done
@@ -68,6 +68,13 @@ func (c *channelProducer) stop() {
 	if done != nil {
 		<-done
 	}
+}
+
+// closeOnce closes a channel that the application may have closed already, on which
+// the client's Close panics.
+func closeOnce(ch chan *kafka.Message) {
+	defer func() { _ = recover() }()
+	close(ch)
 }
 
 // len counts the messages in the channel, and the one that the goroutine has
@@ -85,6 +92,8 @@ func (c *channelProducer) len() int {
 		select {
 		case <-c.idle:
 			return 0
+		case <-c.done: // the application has closed the channel
+			return 0
 		default:
 		}
 		if c.busy.Load() {
@@ -98,7 +107,7 @@ func (c *channelProducer) run(p *TracedProducer) {
 	defer close(c.done)
 	// Neither goes through the gate: Close waits for what is in the channel, as the
 	// client does.
-	send := func(msg *kafka.Message) error { return p.enqueueInside(context.Background(), msg, nil) }
+	send := func(msg *kafka.Message) error { return p.enqueueInside(context.Background(), msg, nil, nil) }
 	if p.batchProducer {
 		send = p.handOver
 	}
@@ -122,12 +131,6 @@ func isQueueFull(err error) bool {
 	return hasCode(err, kafka.ErrQueueFull)
 }
 
-// handedOver is in the Opaque of a message given to the client's batch producer.
-// Only a message that it refuses comes back with it.
-type handedOver struct {
-	opaque any
-}
-
 // handOver gives a message to the client's batch producer. The client keeps
 // neither headers nor Opaque there, so there is nothing to carry a context and
 // nothing by which to know the report: the span tells of the hand-over only.
@@ -140,8 +143,7 @@ func (p *TracedProducer) handOver(msg *kafka.Message) error {
 		return p.produce(msg, nil)
 	}
 	pub := p.begin(context.Background(), msg, nil)
-	handed := *msg
-	handed.Opaque = &handedOver{opaque: msg.Opaque}
+	handed := *msg // the client writes the error of a refusal into it
 	if err := p.sendToBatch(&handed); err != nil {
 		p.refuse(pub, err)
 		return err
@@ -175,5 +177,5 @@ func (p *TracedProducer) giveBack(msg *kafka.Message, err error) {
 		*refused = *msg
 	}
 	refused.TopicPartition.Error = err
-	offer(p.events, refused, p.closing)
+	offer(p.events, refused, p.closing, p.Producer.IsClosed)
 }

@@ -21,6 +21,29 @@ func TestProducerRule09NothingOutstandingAfterUse(t *testing.T) {
 	}
 }
 
+// With the raw client Flush is as ever after that, and Close panics.
+func TestProducerRule09TheApplicationClosesTheChannel(t *testing.T) {
+	t.Parallel()
+	for name, flush := range map[string]bool{"Flush, Close": true, "Close": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCluster(t)
+			p := c.producer(nil)
+			p.ProduceChannel() <- message(c.topic(1), "v")
+			close(p.ProduceChannel())
+			if flush {
+				nextReport(t, p.Events())
+				returns(t, "Flush", func() {
+					if left := p.Flush(int(patience.Milliseconds())); left != 0 {
+						t.Errorf("Flush returned %d", left)
+					}
+				})
+			}
+			returns(t, "Close", p.Close)
+		})
+	}
+}
+
 // What is in the channel is produced before the client is closed, as the client
 // itself does: it is not given back.
 func TestProducerRule09CloseProducesWhatIsInTheChannel(t *testing.T) {

@@ -68,7 +68,7 @@ func newGlobalPropagator() *globalPropagator {
 	// Before the application has set one this is a delegate, which later passes
 	// everything on to the one that was set.
 	g := &globalPropagator{global: otel.GetTextMapPropagator()}
-	g.unset = len(g.global.Fields()) == 0 && reflect.TypeOf(g.global).Comparable()
+	g.unset = len(g.global.Fields()) == 0 && reflect.TypeOf(g.global).Kind() == reflect.Pointer
 	return g
 }
 

@@ -132,28 +132,40 @@ func (c *TracedConsumer) forwardEvents() {
 			continue
 		}
 		// Only this goroutine sends: where there is room now there is room below.
-		if c.gate.closed() && len(c.events) == cap(c.events) {
+		closed := c.gate.closed() || c.Consumer.IsClosed()
+		if closed && len(c.events) == cap(c.events) {
 			continue // it is never handed over, so it was never received
 		}
 		if msg, ok := event.(*kafka.Message); ok {
 			c.received(context.Background(), msg, start)
 		}
-		offer(c.events, event, c.closing)
+		offer(c.events, event, c.closing, c.Consumer.IsClosed)
 		start = c.metrics.now(context.Background())
 	}
 }
 
-// offer sends an event, and waits until there is room or closing is closed. What
-// there is room for is not lost at Close.
-func offer(to chan<- kafka.Event, event kafka.Event, closing <-chan struct{}) {
+// offer sends an event, and waits until there is room, or until closing is closed or
+// the application has closed the embedded client. What there is room for is not
+// lost at Close.
+func offer(to chan<- kafka.Event, event kafka.Event, closing <-chan struct{}, clientClosed func() bool) {
 	select {
 	case to <- event:
 		return
 	default:
 	}
-	select {
-	case to <- event:
-	case <-closing:
+	check := time.NewTicker(closedCheck)
+	defer check.Stop()
+	for {
+		select {
+		case to <- event:
+			return
+		case <-closing:
+			return
+		case <-check.C:
+			if clientClosed() {
+				return
+			}
+		}
 	}
 }
 

@@ -56,7 +56,7 @@ func (p *TracedProducer) Send(ctx context.Context, msg *kafka.Message, opts ...S
 
 func (p *TracedProducer) sendOnce(ctx context.Context, msg *kafka.Message) (kafka.TopicPartition, error) {
 	reports := make(chan kafka.Event, 1)
-	if err := p.enqueue(ctx, msg, reports); err != nil {
+	if err := p.enqueue(ctx, msg, reports, nil); err != nil {
 		return undelivered(msg, err), err
 	}
 	report, err := p.await(ctx, reports)
@@ -86,8 +86,9 @@ const (
 )
 
 // enqueue is ProduceContext, but that it waits while the local queue is full,
-// within ctx. It is one publish span however often the client is asked.
-func (p *TracedProducer) enqueue(ctx context.Context, msg *kafka.Message, reports chan kafka.Event) error {
+// within ctx. It is one publish span however often the client is asked. The report
+// has mark, unless that is nil, in place of the message's Opaque.
+func (p *TracedProducer) enqueue(ctx context.Context, msg *kafka.Message, reports chan kafka.Event, mark any) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("tracing: not produced: %w", err)
 	}
@@ -95,12 +96,17 @@ func (p *TracedProducer) enqueue(ctx context.Context, msg *kafka.Message, report
 		return errClosed()
 	}
 	defer p.gate.leave()
-	return p.enqueueInside(ctx, msg, reports)
+	return p.enqueueInside(ctx, msg, reports, mark)
 }
 
 // enqueueInside is enqueue for who has passed the gate, or is waited for by Close.
-func (p *TracedProducer) enqueueInside(ctx context.Context, msg *kafka.Message, reports chan kafka.Event) error {
+func (p *TracedProducer) enqueueInside(ctx context.Context, msg *kafka.Message, reports chan kafka.Event, mark any) error {
 	if msg == nil || p.disabled {
+		if msg != nil && mark != nil {
+			marked := *msg
+			marked.Opaque = mark
+			msg = &marked
+		}
 		err := p.produce(msg, reports)
 		if isQueueFull(err) {
 			err = p.whileQueueFull(ctx, func() error { return p.produce(msg, reports) })
@@ -108,6 +114,10 @@ func (p *TracedProducer) enqueueInside(ctx context.Context, msg *kafka.Message, 
 		return err
 	}
 	pub := p.begin(ctx, msg, reports)
+	pub.env.waited = reports != nil
+	if mark != nil {
+		pub.env.opaque = mark
+	}
 	err := p.submit(pub)
 	if isQueueFull(err) {
 		err = p.whileQueueFull(ctx, func() error { return p.submit(pub) })
@@ -140,21 +150,37 @@ func (p *TracedProducer) whileQueueFull(ctx context.Context, call func() error) 
 	}
 }
 
-// await waits for the next report. After Close none comes any more.
+// await waits for the next report, within ctx. After Close none comes any more.
 func (p *TracedProducer) await(ctx context.Context, reports <-chan kafka.Event) (*kafka.Message, error) {
-	select {
-	case event := <-reports:
-		return event.(*kafka.Message), nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("tracing: no delivery report yet: %w", ctx.Err())
-	case <-p.closing:
+	var closedMeanwhile <-chan time.Time
+	if p.disabled {
+		// There is no forwarder that would see the application close the embedded client.
+		check := time.NewTicker(closedCheck)
+		defer check.Stop()
+		closedMeanwhile = check.C
 	}
-	// The report may be among those that are still forwarded.
-	<-p.done
+	for {
+		select {
+		case event := <-reports:
+			return event.(*kafka.Message), nil
+		case <-ctx.Done():
+			return reported(reports, fmt.Errorf("tracing: no delivery report yet: %w", ctx.Err()))
+		case <-p.done: // the last reports have been forwarded
+			return reported(reports, errAbandoned())
+		case <-closedMeanwhile:
+			if p.Producer.IsClosed() {
+				return reported(reports, errAbandoned())
+			}
+		}
+	}
+}
+
+// reported returns a report that has come in, else err.
+func reported(reports <-chan kafka.Event, err error) (*kafka.Message, error) {
 	select {
 	case event := <-reports:
 		return event.(*kafka.Message), nil
 	default:
-		return nil, errAbandoned()
+		return nil, err
 	}
 }

@@ -69,6 +69,10 @@ func validTopic(msg *kafka.Message) string {
 	return topic
 }
 
+// topicText is a topic as telemetry has it. No broker takes a name that is not
+// UTF-8, but the client does.
+func topicText(topic string) string { return strings.ToValidUTF8(topic, "\ufffd") }
+
 // commonPartition returns the topic, and the partition, that all have in common.
 func commonPartition(tps []kafka.TopicPartition) destination {
 	d := destination{partition: unknownPartition}
@@ -149,7 +153,7 @@ func (o *operation) target(topic string, partition int32) *target {
 	}
 	// The key stays, so it must not hold on to memory of the application's.
 	d.topic = strings.Clone(d.topic)
-	t := o.newTarget(d)
+	t := o.newTarget(destination{topic: topicText(d.topic), partition: d.partition})
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	known := *o.targets.Load()
@@ -221,12 +225,16 @@ func (o *operation) metricTarget(topic string, partition int32) *target {
 	return o.target(topic, partition)
 }
 
-// measured is the metricTarget of a message of the target.
+// measured is the metricTarget of a message of the target, with which a span may
+// know a partition that metrics leave out.
 func (t *target) measured(partition int32) *target {
-	if partition == t.dest.partition || !t.of.partitionOnMetrics && t.dest.partition == unknownPartition {
+	if !t.of.partitionOnMetrics {
+		partition = unknownPartition
+	}
+	if partition == t.dest.partition {
 		return t
 	}
-	return t.of.metricTarget(t.dest.topic, partition)
+	return t.of.target(t.dest.topic, partition)
 }
 
 // setError marks a span as failed and returns the error's type, which is "" for

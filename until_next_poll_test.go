@@ -2,9 +2,11 @@ package tracing_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/kafkatrace/tracing"
@@ -74,5 +76,28 @@ func TestProcessSpanUntilNextPollFromSeveralGoroutines(t *testing.T) {
 	}
 	if n := len(c.ended("kafka.process")); n != messages {
 		t.Errorf("%d process spans", n)
+	}
+}
+
+// A span that is opened while Close runs is ended by whoever opened it.
+func TestProcessSpanUntilNextPollBesideClose(t *testing.T) {
+	t.Parallel()
+	v := newValve()
+	var starts atomic.Int64
+	c := newCluster(t, sdktrace.WithSpanProcessor(spanHooks{onStart: func() {
+		if starts.Add(1) == 2 { // the first is the receive span
+			v.shut.Store(true)
+			v.pass()
+		}
+	}}))
+	consumer := c.consumer(c.fillTopic("a"), nil, tracing.WithProcessSpanUntilNextPoll())
+	received := make(chan kafka.Event, 1)
+	go func() { received <- consumer.Poll(-1) }()
+	receiveEvent(t, v.waiting)
+	closeWithin(t, consumer)
+	close(v.opened)
+	receiveEvent(t, received)
+	if spans := c.ended("kafka.process"); len(spans) != 1 {
+		t.Errorf("%d process spans have ended, not 1", len(spans))
 	}
 }

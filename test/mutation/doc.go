@@ -9,7 +9,7 @@
 //	+++ b/delivery.go
 //	@@ …
 //
-// Test names one test or several, subtests after a slash, separated by spaces. Two more lines may follow it: Package, in
+// Test names one test or several, subtests after a slash, separated by spaces; all of them have to fail. Two more lines may follow it: Package, in
 // which the tests are, if that is not the root; and Timeout, for a trap that makes something hang: how long to wait for
 // the tests then. They have to take less than half of that without the trap.
 //

@@ -84,6 +84,8 @@ func (c Catch) By() []string {
 // assertion is how a test says what it does not like.
 var assertion = regexp.MustCompile(`(?m)^ +(\w+_test\.go:\d+: .*)`)
 
+const byAssertion = "assertion"
+
 // ways are the others in which a trap may be noticed.
 var ways = []struct {
 	how  string
@@ -107,7 +109,7 @@ func (o outcome) catch() (Catch, error) {
 	}
 	// A test that has failed may crash or hang after it: what it said is the most telling.
 	if said := assertion.FindStringSubmatch(o.failures); said != nil {
-		return Catch{Failed: o.failed, How: "assertion", Message: said[1]}, nil
+		return Catch{Failed: o.failed, How: byAssertion, Message: said[1]}, nil
 	}
 	failed := o.failed
 	if len(failed) == 0 { // All passed, and goleak looks after them.

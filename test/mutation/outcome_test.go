@@ -115,3 +115,20 @@ func TestResult(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestComplete(t *testing.T) {
+	t.Parallel()
+	trap := &Trap{Tests: []string{"TestA", "TestB/one"}}
+	for _, c := range []struct {
+		catch Catch
+		ok    bool
+	}{
+		{Catch{How: byAssertion, Failed: []string{"TestA/any", "TestB/one"}}, true},
+		{Catch{How: byAssertion, Failed: []string{"TestA", "TestB/two"}}, false},
+		{Catch{How: "crash", Failed: []string{"TestA"}}, true},
+	} {
+		if err := trap.complete(c.catch); (err == nil) != c.ok {
+			t.Errorf("%+v: %v", c.catch, err)
+		}
+	}
+}

@@ -76,7 +76,24 @@ func (t *Trap) Catch(ctx context.Context, root string) (Catch, error) {
 	if err != nil {
 		return Catch{}, err
 	}
-	return o.catch()
+	catch, err := o.catch()
+	if err != nil {
+		return Catch{}, err
+	}
+	return catch, t.complete(catch)
+}
+
+// complete is an error if a test that should have failed has not. One that crashes or hangs keeps the others from it.
+func (t *Trap) complete(c Catch) error {
+	if c.How != byAssertion {
+		return nil
+	}
+	for _, name := range t.Tests {
+		if !slices.ContainsFunc(c.Failed, func(failed string) bool { return failed == name || strings.HasPrefix(failed, name+"/") }) {
+			return fmt.Errorf("%s passes with it", name)
+		}
+	}
+	return nil
 }
 
 // test runs tests of a package. That they fail is no error.

@@ -1,8 +1,9 @@
 // Command mutation puts every trap of package mutation into a copy of the library, one at a time, and fails unless the
 // tests notice each. It prints, for each, which test did and how. Run it in the repository.
 //
-//	go run ./test/cmd/mutation                # all; about ten minutes on two cores
+//	go run ./test/cmd/mutation                # all; about fifteen minutes on two cores
 //	go run ./test/cmd/mutation -run consumer  # those whose name matches
+//	go run ./test/cmd/mutation -repeat 5      # whether luck has to do with it
 package main
 
 import (
@@ -27,9 +28,10 @@ import (
 func main() {
 	choose := flag.String("run", "", "only the traps whose name this `regexp` matches")
 	parallel := flag.Int("j", 1, "how many traps to try at the same time")
+	repeat := flag.Int("repeat", 1, "how often to try each: it has to be caught every time, and not by luck")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *choose, *parallel)
+	err := run(ctx, *choose, *parallel, *repeat)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutation:", err)
@@ -37,7 +39,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, choose string, parallel int) error {
+func run(ctx context.Context, choose string, parallel, repeat int) error {
 	root, err := cache.Root()
 	if err != nil {
 		return err
@@ -62,6 +64,9 @@ func run(ctx context.Context, choose string, parallel int) error {
 		group.Go(func() error {
 			began := time.Now()
 			catch, err := trap.Catch(ctx, root)
+			for i := 1; i < repeat && err == nil; i++ {
+				_, err = trap.Catch(ctx, root)
+			}
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
