@@ -39,6 +39,9 @@ func (c *TracedConsumer) Enter() (leave func()) {
 // Inside tells how many calls are in the client.
 func (c *TracedConsumer) Inside() int64 { return c.gate.calls.Load() }
 
+// Inside tells how many calls are in the client, or in this package on their way there.
+func (p *TracedProducer) Inside() int64 { return p.gate.calls.Load() }
+
 // Done is closed once the goroutine behind Events() has ended.
 func (c *TracedConsumer) Done() <-chan struct{} { return c.done }
 

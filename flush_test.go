@@ -91,7 +91,7 @@ func TestProducerRule06FlushOfFullChannels(t *testing.T) {
 					}
 				}
 			})
-			// Every one of them is still there, in order.
+			// Every one of them is still there.
 			from := own
 			if from == nil {
 				from = p.Events()

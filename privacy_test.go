@@ -59,7 +59,8 @@ func assertNoSecret(t *testing.T, what, text string) {
 func TestOptionsPrivacy(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
-	c.handleSecretMessages(tracing.WithoutMessageKey(), tracing.WithLegacyAttributes(), tracing.WithPartitionOnMetrics())
+	c.handleSecretMessages(tracing.WithoutMessageKey(), tracing.WithLegacyAttributes(), tracing.WithPartitionOnMetrics(),
+		tracing.WithStatisticsMetrics(), tracing.WithStatisticsInterval(50))
 	spans, metrics := c.exported()
 	assertNoSecret(t, "a span", spans)
 	assertNoSecret(t, "a metric", metrics)
@@ -79,6 +80,7 @@ func TestOptionsPrivacy(t *testing.T) {
 	}
 	for _, name := range []string{
 		"messaging.client.operation.duration", "messaging.client.sent.messages", "messaging.client.consumed.messages", "messaging.process.duration",
+		"kafka.client.sent.messages", // of librdkafka's statistics
 	} {
 		if !strings.Contains(metrics, `"`+name+`"`) {
 			t.Errorf("no %s", name)

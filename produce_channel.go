@@ -28,7 +28,8 @@ type channelProducer struct {
 // message that the client refuses comes back there as a copy with the error.
 //
 // With go.batch.producer the client drops headers and Opaque: the message
-// carries no context, and its publish span ends when it is handed over. Close
+// carries no context, and its publish span ends when it is handed over; one that
+// the local queue then refuses is lost without a report, as with the client. Close
 // then waits for the local queue to take what is in the channel: without a broker,
 // as the client's does, it may hang.
 //

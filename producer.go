@@ -19,9 +19,8 @@ var (
 // behaves as the producer it embeds, but that every message carries the context
 // of its publish span in its headers; that span ends with the delivery report.
 //
-// Its own methods are safe for concurrent use, also while Close is called; those
-// of the embedded producer are as safe as the client makes them. The embedded
-// producer is there for what takes one, such as
+// All methods are safe for concurrent use, also while Close is called. The
+// embedded producer is there for what takes one, such as
 // kafka.NewAdminClientFromProducer(p.Producer). What is produced through it
 // directly is not traced, and reading its Events() takes delivery reports away
 // from this producer.
@@ -189,7 +188,7 @@ func (p *TracedProducer) ProduceContext(ctx context.Context, msg *kafka.Message,
 // librdkafka refuses, be it for its name or for the producer's configuration.
 func (p *TracedProducer) produce(msg *kafka.Message, deliveryChan chan kafka.Event) (err error) {
 	if msg != nil && len(topicOf(msg)) > maxTopicLength {
-		return kafka.NewError(kafka.ErrInvalidArg, "tracing: topic name over 512 bytes", false)
+		return errLongTopic()
 	}
 	defer func() {
 		switch r := recover().(type) {
@@ -201,6 +200,10 @@ func (p *TracedProducer) produce(msg *kafka.Message, deliveryChan chan kafka.Eve
 		}
 	}()
 	return p.Producer.Produce(msg, deliveryChan)
+}
+
+func errLongTopic() error {
+	return kafka.NewError(kafka.ErrInvalidArg, "tracing: topic name over 512 bytes", false)
 }
 
 // publication is a message on its way to the client.

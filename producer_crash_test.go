@@ -3,6 +3,7 @@ package tracing_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,23 +117,35 @@ func TestProducerRule13CloseDuringAQuery(t *testing.T) {
 			_, err := p.OffsetsForTimes([]kafka.TopicPartition{{Topic: &topic, Offset: 1}}, timeout)
 			return err
 		},
+		"GetMetadata": func(p *tracing.TracedProducer, topic string) error {
+			_, err := p.GetMetadata(&topic, false, timeout)
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCluster(t)
 			p := c.producer(kafka.ConfigMap{"bootstrap.servers": "127.0.0.1:1"})
 			collect(p.Events()) // of the client's own errors
-			began, answered := make(chan struct{}), make(chan error, 1)
-			go func() { close(began); answered <- query(p, "some") }()
-			<-began
+			answered := make(chan error, 1)
+			go func() { answered <- query(p, "some") }()
+			eventually(t, "the call is in the client", func() bool { return p.Inside() == 1 })
 			returns(t, "Close", p.Close)
 			select {
 			case <-answered:
-			default: // it came too late
-				if err := receiveEvent(t, answered); codeOf(err) != kafka.ErrState {
-					t.Errorf("Close returned before the call did, with %v", err)
-				}
+			default:
+				t.Errorf("Close returned before the call did, with %v", receiveEvent(t, answered))
 			}
 		})
+	}
+}
+
+// The client panics.
+func TestProducerRule13MetadataOfALongTopic(t *testing.T) {
+	t.Parallel()
+	p := newCluster(t).producer(nil)
+	topic := strings.Repeat("x", 513)
+	if _, err := p.GetMetadata(&topic, false, 1000); codeOf(err) != kafka.ErrInvalidArg {
+		t.Errorf("GetMetadata returned %v", err)
 	}
 }

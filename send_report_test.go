@@ -167,4 +167,3 @@ func TestPublishTopicThatIsNotText(t *testing.T) {
 		t.Errorf("destination %q", got)
 	}
 }
-

@@ -68,6 +68,9 @@ func newArguments(t *testing.T, topic string) arguments {
 		reflect.TypeFor[int32]():                  func() any { return int32(0) },
 		reflect.TypeFor[time.Duration]():          func() any { return soon },
 		reflect.TypeFor[string]():                 func() any { return topic },
+		reflect.TypeFor[*string]():                func() any { return &topic },
+		reflect.TypeFor[bool]():                   func() any { return false },
+		reflect.TypeFor[kafka.OAuthBearerToken](): func() any { return kafka.OAuthBearerToken{} },
 		reflect.TypeFor[[]string]():               func() any { return []string{topic} },
 		reflect.TypeFor[*kafka.Message]():         func() any { return message(topic, "v") },
 		reflect.TypeFor[[]*kafka.Message]():       func() any { return []*kafka.Message{message(topic, "v"), message(topic, "v")} },
@@ -132,10 +135,11 @@ func callEverything(t *testing.T, client any, args arguments, except ...string) 
 // documented are the errors that a call may return while its client is used wildly,
 // or closed.
 var documented = []kafka.ErrorCode{
-	kafka.ErrState,         // closed; a transaction call out of turn
-	kafka.ErrInvalidArg,    // Consume of a consumer with a channel
-	kafka.ErrDestroy,       // the report will not come
-	kafka.ErrQueueFull,     // Produce
+	kafka.ErrState,      // closed; a transaction call out of turn
+	kafka.ErrInvalidArg, // Consume of a consumer with a channel
+	kafka.ErrDestroy,    // the report will not come
+	kafka.ErrQueueFull,  // Produce
+	kafka.ErrPurgeQueue, kafka.ErrPurgeInflight,
 	kafka.ErrConflict,      // another Consume is running, or another call of the transaction's
 	kafka.ErrNotConfigured, // not a transactional producer
 	kafka.ErrTimedOut,      // nothing to read, or the transaction takes longer

@@ -21,10 +21,10 @@ var (
 	producerTraced = strings.Fields(`
 		Produce ProduceChannel Events Len Flush Close
 		InitTransactions SendOffsetsToTransaction CommitTransaction AbortTransaction
-		OffsetsForTimes QueryWatermarkOffsets`)
+		OffsetsForTimes QueryWatermarkOffsets GetMetadata GetFatalError Purge BeginTransaction
+		SetOAuthBearerToken SetOAuthBearerTokenFailure SetSaslCredentials`)
 	producerPassedThrough = strings.Fields(`
-		BeginTransaction GetFatalError GetMetadata IsClosed Logs Purge
-		SetOAuthBearerToken SetOAuthBearerTokenFailure SetSaslCredentials String TestFatalError`)
+		IsClosed Logs String TestFatalError`)
 	consumerTraced = strings.Fields(`
 		Poll ReadMessage Events Close Subscribe SubscribeTopics
 		Commit CommitMessage CommitOffsets`)

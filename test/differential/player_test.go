@@ -2,6 +2,7 @@ package differential
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -137,8 +138,21 @@ func playAll[P performer](steps []step[P], players []P) (differences []string) {
 		for _, p := range players {
 			differences = append(differences, fmt.Sprintf("%s hangs, or is done with: %v", p.base().mode, p.base().now.Load()))
 		}
-		return differences
+		return append(differences, inTheClient())
 	}
+}
+
+// inTheClient tells where goroutines of the client and of the library are.
+func inTheClient() string {
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	var of []string
+	for stack := range strings.SplitSeq(string(stacks), "\n\n") {
+		if strings.Contains(stack, "/kafka.") || strings.Contains(stack, "tracing.(") {
+			of = append(of, stack)
+		}
+	}
+	return strings.Join(of, "\n\n")
 }
 
 func compare[P performer](players []P) (differences []string) {

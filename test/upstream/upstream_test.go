@@ -32,6 +32,7 @@ func TestBugsAreStillThere(t *testing.T) {
 		"lostreports":  "Flush returned 0\n1000 reports were asked for; lost ones: true\n",
 		"onlyerror":    "true: delivery.report.only.error=true is not currently supported by the Go client\n\"true\": Flush returned 0, with 0 reports of 1 message\n",
 		"channelclose": "Close has not returned after 3 seconds\n",
+		"batchloses":   "3 messages were produced, 2 are reported and 0 are outstanding\n",
 		"closeloses":   "one message of 10 was consumed; more are committed\n",
 	}
 	dir := t.TempDir()
