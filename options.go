@@ -46,7 +46,9 @@ func WithPropagators(p propagation.TextMapPropagator) Option {
 	return optionFunc(func(c *config) { c.propagators = p })
 }
 
-// WithoutTracing makes no spans. Contexts still travel: what ctx carries is
+// WithoutTracing makes no spans. Together with [WithoutMetrics] and
+// [WithoutPropagation] calls go straight to the client, unless go.delivery.reports or
+// delivery.report.only.error keeps reports back that Send needs. Contexts still travel: what ctx carries is
 // written to the headers, and what the headers carry is read.
 func WithoutTracing() Option {
 	return WithTracerProvider(tracenoop.NewTracerProvider())

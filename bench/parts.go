@@ -20,7 +20,7 @@ type part struct {
 var parts = []part{
 	{"produce", "Producing", `The first table has every variant, the others few of them with one thing changed. "Bare span" makes a span and does not
 send its context; a report that comes out of ` + "`ProduceChannel`" + ` is read at ` + "`Events()`" + `; with reports off the client drops most of them
-without looking at them, and tracing has to look.`, (*results).produce},
+without looking at them, and this library has to look, also with everything off, since ` + "`Send`" + ` needs its own.`, (*results).produce},
 	{"consume", "Consuming", `The messages were sent by a traced producer, so that each carries a context. The fetching, which goes on in the background,
 is in the figures. The handlers do nothing; batches are of 100.`, (*results).consume},
 	{"memory", "Memory of a message that waits", `Messages wait for a broker that is not there, each variant in a process of its own. "Go" is heap and stacks after
