@@ -46,10 +46,11 @@ func WithPropagators(p propagation.TextMapPropagator) Option {
 	return optionFunc(func(c *config) { c.propagators = p })
 }
 
-// WithoutTracing makes no spans. Together with [WithoutMetrics] and
-// [WithoutPropagation] calls go straight to the client, unless go.delivery.reports or
-// delivery.report.only.error keeps reports back that Send needs. Contexts still travel: what ctx carries is
-// written to the headers, and what the headers carry is read.
+// WithoutTracing makes no spans. Contexts still travel: what ctx carries is
+// written to the headers, and what the headers carry is read. Together with
+// [WithoutMetrics] and [WithoutPropagation] calls go straight to the client, unless
+// its configuration keeps reports back that Send needs (go.delivery.reports,
+// delivery.report.only.error).
 func WithoutTracing() Option {
 	return WithTracerProvider(tracenoop.NewTracerProvider())
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -18,6 +19,7 @@ import (
 type client struct {
 	name     string
 	recorder *tracetest.SpanRecorder // nil: the client itself
+	metrics  *sdkmetric.ManualReader
 	opts     []tracing.Option
 }
 
@@ -28,7 +30,11 @@ func tracedClient(t *testing.T, opts ...tracing.Option) *client {
 	recorder := tracetest.NewSpanRecorder()
 	tp := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder))
 	t.Cleanup(func() { _ = tp.Shutdown(context.Background()) })
-	return &client{name: "traced", recorder: recorder, opts: append(opts, tracing.WithTracerProvider(tp))}
+	reader := sdkmetric.NewManualReader()
+	mp := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	t.Cleanup(func() { _ = mp.Shutdown(context.Background()) })
+	opts = append(opts, tracing.WithTracerProvider(tp), tracing.WithMeterProvider(mp))
+	return &client{name: "traced", recorder: recorder, metrics: reader, opts: opts}
 }
 
 // clientConfig is a client's configuration; kv overrides and adds.

@@ -74,6 +74,7 @@ func (a *application) end() {
 	}
 	a.client.checkEnded().assert(a.t, a.client.name)
 	a.client.checkPublished(a.sender).assert(a.t, a.client.name)
+	a.client.checkCounted(a.sender).assert(a.t, a.client.name)
 	if a.receiver != nil {
 		a.client.checkHandledSpans("kafka.receive", handledBy(a.receiver)).assert(a.t, a.client.name)
 	}
