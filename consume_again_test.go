@@ -30,7 +30,7 @@ func TestConsumeAgainLosesNothing(t *testing.T) {
 			t.Run(way+" "+name, func(t *testing.T) {
 				t.Parallel()
 				c := newCluster(t)
-				topic := c.fillTopic("a", "b", "c", "d", "e")
+				topic := c.fillTopic("a", "b", "c", "d", "e", "f") // full batches only
 				consumer := c.consumer(topic, kafka.ConfigMap{"enable.auto.offset.store": false})
 				// consume handles messages until one is "c" and end says so, or all are read.
 				consume := func(end func(context.Context, func()) error) (handled []string, err error) {
@@ -50,13 +50,13 @@ func TestConsumeAgainLosesNothing(t *testing.T) {
 						for _, msg := range msgs {
 							handled = append(handled, string(msg.Value))
 						}
-						if slices.Contains(handled, "e") {
+						if slices.Contains(handled, "f") {
 							stop()
 						}
 						return nil
 					}
 					if size > 0 {
-						return handled, consumer.ConsumeBatch(ctx, size, 50*time.Millisecond, handle, tracing.WithCommitInterval(0))
+						return handled, consumer.ConsumeBatch(ctx, size, patience, handle, tracing.WithCommitInterval(0))
 					}
 					err = consumer.Consume(ctx, func(ctx context.Context, msg *kafka.Message) error {
 						return handle(ctx, []*kafka.Message{msg})
@@ -70,10 +70,10 @@ func TestConsumeAgainLosesNothing(t *testing.T) {
 					t.Errorf("committed %v after the first loop", got)
 				}
 				handled, err := consume(nil)
-				if err != nil || fmt.Sprint(handled) != "[c d e]" {
+				if err != nil || fmt.Sprint(handled) != "[c d e f]" {
 					t.Errorf("the second loop handled %v and returned %v", handled, err)
 				}
-				if got := committed(t, consumer, topic); got != 5 {
+				if got := committed(t, consumer, topic); got != 6 {
 					t.Errorf("committed %v", got)
 				}
 			})
