@@ -111,8 +111,9 @@ func (p *consumerPlayer) wantCommitted(offsets []kafka.TopicPartition, logs []pa
 func (p *consumerPlayer) checkContext(msg *kafka.Message) {
 	n := numberOf(msg)
 	ctx := trace.SpanContextFromContext(tracing.ContextFromMessage(context.Background(), msg))
-	continues := slices.Contains(traceparents(msg.Headers), traceparentOfAnother)
-	if ctx.IsValid() && continues != strings.Contains(traceparentOfAnother, ctx.TraceID().String()) {
+	carried := traceparents(msg.Headers)
+	continues := len(carried) > 0 && carried[len(carried)-1] == traceparentOfAnother // of several the last counts
+	if continues != (ctx.IsValid() && strings.Contains(traceparentOfAnother, ctx.TraceID().String())) {
 		p.fault("#%d continues trace %s", n, ctx.TraceID())
 	}
 	if p.mode == raw || p.mode == everythingOff || p.mode.leftOut(n) {
