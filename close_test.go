@@ -31,8 +31,8 @@ func TestProducerRule07CloseWithMessagesInFlight(t *testing.T) {
 		t.Fatalf("%d spans had ended when Close returned, want %d", len(spans), n)
 	}
 	for _, s := range spans {
-		if s.Status().Code != codes.Error || s.Status().Description != "producer closed before the delivery report" || spanAttribute(s, "error.type") != "_DESTROY" {
-			t.Fatalf("status %v, error.type %s", s.Status(), spanAttribute(s, "error.type"))
+		if s.Status().Code != codes.Error || s.Status().Description != "producer closed before the delivery report" || attributeOf(s, "error.type") != "_DESTROY" {
+			t.Fatalf("status %v, error.type %s", s.Status(), attributeOf(s, "error.type"))
 		}
 	}
 	returns(t, "reading Events() to its end", func() { <-events.done })

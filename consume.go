@@ -75,10 +75,9 @@ func WithCommitInterval(interval time.Duration) ConsumeOption {
 // is handled at least once, in the order of its partition. That takes
 // enable.auto.offset.store=false in the client's configuration; Consume refuses
 // to run without it, where it knows, which is not so of a wrapped consumer. The
-// client commits stored offsets in the
-// background if enable.auto.commit is on, and when it is closed; see
-// [WithCommitInterval] otherwise. Rebalances, broker errors and topics that do
-// not exist yet do not end the loop.
+// client commits stored offsets in the background if enable.auto.commit is on, and
+// when it is closed; see [WithCommitInterval] otherwise. Rebalances, broker errors
+// and topics that do not exist yet do not end the loop.
 //
 // It ends with an error when handle fails (the error names topic, partition and
 // offset, and wraps handle's; [WithErrorHandler] can decide otherwise), when the

@@ -220,7 +220,7 @@ func TestProducerRule04SpanEndsBeforeItsReport(t *testing.T) {
 		if len(ended) <= i {
 			t.Fatalf("report %d is here, but only %d spans have ended", i, len(ended))
 		}
-		if got, want := spanAttribute(ended[i], "messaging.kafka.offset"), fmt.Sprint(int(msg.TopicPartition.Offset)); got != want {
+		if got, want := attributeOf(ended[i], "messaging.kafka.offset"), fmt.Sprint(int(msg.TopicPartition.Offset)); got != want {
 			t.Errorf("span %d has offset %s, its report %s", i, got, want)
 		}
 	}

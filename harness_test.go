@@ -88,14 +88,11 @@ func (c *cluster) config(kv kafka.ConfigMap) *kafka.ConfigMap {
 // producer makes a traced producer, closed at the end of the test.
 func (c *cluster) producer(kv kafka.ConfigMap, opts ...tracing.Option) *tracing.TracedProducer {
 	c.t.Helper()
-	conf := kafka.ConfigMap{"linger.ms": 0, "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100}
+	conf := kafka.ConfigMap{"reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 100}
 	for k, v := range kv {
 		conf[k] = v
 	}
-	delete(conf, "allow.auto.create.topics")
-	full := c.config(conf)
-	delete(*full, "allow.auto.create.topics")
-	p, err := tracing.NewProducer(full, c.options(opts...)...)
+	p, err := tracing.NewProducer(c.producerConfig(conf), c.options(opts...)...)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -107,11 +104,7 @@ func (c *cluster) producer(kv kafka.ConfigMap, opts ...tracing.Option) *tracing.
 // topic from its beginning, closed at the end of the test.
 func (c *cluster) consumer(topic string, kv kafka.ConfigMap, opts ...tracing.Option) *tracing.TracedConsumer {
 	c.t.Helper()
-	conf := kafka.ConfigMap{"group.id": "billing", "auto.offset.reset": "earliest", "enable.auto.commit": false, "fetch.wait.max.ms": 20}
-	for k, v := range kv {
-		conf[k] = v
-	}
-	consumer, err := tracing.NewConsumer(c.config(conf), c.options(opts...)...)
+	consumer, err := tracing.NewConsumer(c.consumerConfig(kv), c.options(opts...)...)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -218,6 +211,16 @@ func (c *cluster) only(name string) sdktrace.ReadOnlySpan {
 		c.t.Fatalf("%d spans named %s, not 1", len(spans), name)
 	}
 	return spans[0]
+}
+
+// attributeOf returns an attribute of a span as text, "" if it is not there.
+func attributeOf(s sdktrace.ReadOnlySpan, key string) string {
+	for _, kv := range s.Attributes() {
+		if string(kv.Key) == key {
+			return kv.Value.String()
+		}
+	}
+	return ""
 }
 
 // wantSpan is all of a span that a test can say.

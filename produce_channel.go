@@ -141,7 +141,7 @@ func (p *TracedProducer) handOver(msg *kafka.Message) error {
 		return kafka.NewError(kafka.ErrInvalidArg, "", false)
 	}
 	if len(topicOf(msg)) > maxTopicLength {
-		return p.produce(msg, nil)
+		return errLongTopic()
 	}
 	pub := p.begin(context.Background(), msg, nil)
 	handed := *msg // the client writes the error of a refusal into it

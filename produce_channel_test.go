@@ -51,7 +51,7 @@ func TestProducerRule09ProduceChannel(t *testing.T) {
 		got := report(t, p.Events())
 		wantOpaque(t, "Events()", got, i)
 		span := c.ended("kafka.publish")[i]
-		if offset := spanAttribute(span, "messaging.kafka.offset"); offset != fmt.Sprint(int(got.TopicPartition.Offset)) {
+		if offset := attributeOf(span, "messaging.kafka.offset"); offset != fmt.Sprint(int(got.TopicPartition.Offset)) {
 			t.Fatalf("span %d has offset %s, its report %v", i, offset, got.TopicPartition.Offset)
 		}
 	}

@@ -109,8 +109,8 @@ func TestProducerRule05FullQueue(t *testing.T) {
 		t.Fatalf("error %v, want queue full", err)
 	}
 	span := c.only("kafka.publish")
-	if span.Status() != failed(err) || spanAttribute(span, "error.type") != "_QUEUE_FULL" {
-		t.Errorf("status %v, error.type %s", span.Status(), spanAttribute(span, "error.type"))
+	if span.Status() != failed(err) || attributeOf(span, "error.type") != "_QUEUE_FULL" {
+		t.Errorf("status %v, error.type %s", span.Status(), attributeOf(span, "error.type"))
 	}
 	if durations, sent := c.publishMetrics(); durations["_QUEUE_FULL"] != 1 || len(sent) != 0 {
 		t.Errorf("metrics %v and %v, want one duration and nothing sent", durations, sent)
@@ -140,10 +140,10 @@ func TestProducerRule05UnreachableBroker(t *testing.T) {
 		t.Errorf("report of %v with error %v", got.Opaque, got.TopicPartition.Error)
 	}
 	span := c.only("kafka.publish")
-	if span.Status() != failed(got.TopicPartition.Error) || spanAttribute(span, "error.type") != "_MSG_TIMED_OUT" {
-		t.Errorf("status %v, error.type %s", span.Status(), spanAttribute(span, "error.type"))
+	if span.Status() != failed(got.TopicPartition.Error) || attributeOf(span, "error.type") != "_MSG_TIMED_OUT" {
+		t.Errorf("status %v, error.type %s", span.Status(), attributeOf(span, "error.type"))
 	}
-	if offset := spanAttribute(span, "messaging.kafka.offset"); offset != "" {
+	if offset := attributeOf(span, "messaging.kafka.offset"); offset != "" {
 		t.Errorf("offset %s of a message that was not delivered", offset)
 	}
 	if durations, sent := c.publishMetrics(); durations["_MSG_TIMED_OUT"] != 1 || sent["_MSG_TIMED_OUT"] != 1 {
@@ -216,8 +216,8 @@ func (c *cluster) wantFailure(got *kafka.Message, want kafka.ErrorCode, errorTyp
 		c.t.Errorf("report has error %v, want code %v", got.TopicPartition.Error, want)
 	}
 	span := c.only("kafka.publish")
-	if span.Status() != failed(got.TopicPartition.Error) || spanAttribute(span, "error.type") != errorType {
-		c.t.Errorf("status %v, error.type %s", span.Status(), spanAttribute(span, "error.type"))
+	if span.Status() != failed(got.TopicPartition.Error) || attributeOf(span, "error.type") != errorType {
+		c.t.Errorf("status %v, error.type %s", span.Status(), attributeOf(span, "error.type"))
 	}
 	if durations, sent := c.publishMetrics(); durations[errorType] != 1 || sent[errorType] != 1 {
 		c.t.Errorf("metrics %v and %v, want the one failure", durations, sent)
@@ -235,10 +235,10 @@ func TestProducerRule12NoOffsetWithoutAcknowledgement(t *testing.T) {
 		t.Fatalf("report %v: this test needs one without an offset", got)
 	}
 	span := c.only("kafka.publish")
-	if offset := spanAttribute(span, "messaging.kafka.offset"); offset != "" {
+	if offset := attributeOf(span, "messaging.kafka.offset"); offset != "" {
 		t.Errorf("offset attribute %s", offset)
 	}
-	if partition := spanAttribute(span, "messaging.destination.partition.id"); partition != "0" {
+	if partition := attributeOf(span, "messaging.destination.partition.id"); partition != "0" {
 		t.Errorf("partition attribute %q, want 0", partition)
 	}
 }

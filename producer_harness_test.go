@@ -106,20 +106,10 @@ func code(t *testing.T, err error) kafka.ErrorCode {
 func (c *cluster) publishErrorTypes() []string {
 	var types []string
 	for _, s := range c.ended("kafka.publish") {
-		types = append(types, spanAttribute(s, "error.type"))
+		types = append(types, attributeOf(s, "error.type"))
 	}
 	slices.Sort(types)
 	return types
-}
-
-// spanAttribute returns an attribute of a span as text, "" if it is not there.
-func spanAttribute(s sdktrace.ReadOnlySpan, key string) string {
-	for _, kv := range s.Attributes() {
-		if string(kv.Key) == key {
-			return kv.Value.String()
-		}
-	}
-	return ""
 }
 
 // publishMetrics returns how many measurements operation.duration and

@@ -30,7 +30,7 @@ func TestProducerMetricsPartition(t *testing.T) {
 			c.brokerDown()
 			produce(t, p, message(topic, "abandoned"), nil)
 			p.Close()
-			if spans := c.ended("kafka.publish"); len(spans) != 3 || spanAttribute(spans[2], "messaging.destination.partition.id") != "0" {
+			if spans := c.ended("kafka.publish"); len(spans) != 3 || attributeOf(spans[2], "messaging.destination.partition.id") != "0" {
 				t.Errorf("spans %v", spans)
 			}
 			for metric, want := range map[string]int{"messaging.client.operation.duration": 3, "messaging.client.sent.messages": 2} {

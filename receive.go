@@ -132,8 +132,7 @@ func (c *TracedConsumer) forwardEvents() {
 			continue
 		}
 		// Only this goroutine sends: where there is room now there is room below.
-		closed := c.gate.closed() || c.Consumer.IsClosed()
-		if closed && len(c.events) == cap(c.events) {
+		if len(c.events) == cap(c.events) && (c.gate.closed() || c.Consumer.IsClosed()) {
 			continue // it is never handed over, so it was never received
 		}
 		if msg, ok := event.(*kafka.Message); ok {

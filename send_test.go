@@ -10,7 +10,6 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/kafkatrace/tracing"
@@ -245,16 +244,6 @@ func TestSendBatchReportsEachMessage(t *testing.T) {
 	if got := attributeOf(batch, "error.type"); got != "_OTHER" {
 		t.Errorf("error.type of failures that differ: %q", got)
 	}
-}
-
-// attributeOf returns an attribute of a span as text, "" if it is not there.
-func attributeOf(s sdktrace.ReadOnlySpan, key string) string {
-	for _, kv := range s.Attributes() {
-		if string(kv.Key) == key {
-			return kv.Value.String()
-		}
-	}
-	return ""
 }
 
 func TestSendBatchErrorTypeOfFailuresThatAgree(t *testing.T) {

@@ -63,9 +63,12 @@ func run(ctx context.Context, choose string, parallel, repeat int) error {
 	for _, trap := range traps {
 		group.Go(func() error {
 			began := time.Now()
-			catch, err := trap.Catch(ctx, root)
-			for i := 1; i < repeat && err == nil; i++ {
-				_, err = trap.Catch(ctx, root)
+			var catch mutation.Catch
+			var err error
+			for range max(1, repeat) {
+				if catch, err = trap.Catch(ctx, root); err != nil {
+					break
+				}
 			}
 			if ctx.Err() != nil {
 				return ctx.Err()
